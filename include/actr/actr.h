@@ -1,0 +1,13 @@
+/* All of the public API. */
+#ifndef ACTR_H
+#define ACTR_H
+
+#include <actr/call.h>
+#include <actr/config.h>
+#include <actr/error.h>
+#include <actr/hooks.h>
+#include <actr/node.h>
+#include <actr/service.h>
+#include <actr/types.h>
+
+#endif
