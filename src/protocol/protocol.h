@@ -16,6 +16,7 @@
 #include <actr/types.h>
 
 #include "base/base.h"
+#include "protocol/messages.h"
 
 /* reference.md 4.5: one message of a data channel, no fragmentation. */
 #define ACTR__MESSAGE_MAX 65535u
