@@ -39,10 +39,36 @@ static bool second_allowed(uint8_t first, uint8_t second)
 	}
 }
 
+static uint64_t load8(const uint8_t *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, 8);
+	return word;
+}
+
+/* Names and numbers are ASCII nearly always: eight bytes a step, the last step may overlap. */
+static bool is_ascii(const uint8_t *at, size_t size)
+{
+	uint64_t seen = 0;
+
+	if (size < 8) {
+		for (size_t i = 0; i < size; i++)
+			seen |= at[i];
+		return !(seen & 0x80);
+	}
+	for (size_t i = 0; i < size - 8; i += 8)
+		seen |= load8(at + i);
+	seen |= load8(at + size - 8);
+	return !(seen & 0x8080808080808080u);
+}
+
 bool actr__utf8_valid(const void *text, size_t size)
 {
 	const uint8_t *at = text, *end = at + size;
 
+	if (is_ascii(at, size))
+		return true;
 	while (at < end) {
 		int more;
 

@@ -46,7 +46,7 @@ struct actr__envelope {
 	actr_bytes traceparent;
 	actr_bytes tracestate;
 	actr_bytes request_id;
-	actr_bytes metadata; /* from the first entry's tag on; see actr__metadata_next() */
+	actr_bytes metadata; /* from the first entry's tag to the last entry's end */
 	int64_t timeout_ms;
 	uint32_t error_code;
 	uint16_t metadata_count;
@@ -89,6 +89,9 @@ struct actr__chunk {
 int actr__chunk_decode(struct actr__chunk *ret, actr_bytes bytes, actr_error *err);
 size_t actr__chunk_size(const struct actr__chunk *chunk);
 size_t actr__chunk_encode(const struct actr__chunk *chunk, uint8_t *out);
+/* As actr__metadata_next(). */
+bool actr__chunk_metadata_next(const struct actr__chunk *chunk, actr_bytes *at, actr_bytes *ret_key,
+                               actr_bytes *ret_value);
 
 /* --- a received message: bytes, their decoding and their memory, with one life ------------- */
 
