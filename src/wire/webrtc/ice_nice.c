@@ -1,0 +1,834 @@
+/*
+ * ICE by libnice, the only file that knows it.
+ *
+ * One thread, the ice thread, runs a GMainContext with all agents of the process. The loop thread
+ * hands it commands; whatever happens to an agent becomes an event that is posted to the loop. An
+ * event holds a reference on its `struct actr__ice` and is dropped when the owner has closed that
+ * by then, so a late event can neither reach freed memory nor a newer generation.
+ *
+ * Two things are done with libnice from the loop thread: actr__ice_send() (libnice documents its
+ * send functions as thread-safe) and dropping references never to the last one: the last reference
+ * to an agent goes on the ice thread. A signal of libnice may be emitted on either thread; the
+ * handlers below therefore only read the agent and post.
+ *
+ * GLib ends the process when it is out of memory; our own allocations here may fail: what cannot be
+ * posted is told as a failed state, which needs no memory.
+ */
+#include "wire/webrtc/ice_internal.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <nice/agent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <strings.h>
+
+#define CATEGORY	    "transport_error"
+#define LOCAL_ADDRESSES_MAX 16
+#define STUN_PACING_MS	    5u	      /* 20 by default: measured 64 ms against 21 ms to connect */
+#define SOCKET_BUFFER	    (4 << 20) /* bytes; the default drops bursts */
+#define DATAGRAMS_QUEUED    4096u     /* from the ice thread to the loop */
+#define QUIT_WAIT_MS	    300	      /* for TURN allocations to be given back */
+#define COMPONENT	    1u
+#define SEND_BATCH	    64u
+
+struct actr__ice_thread {
+	struct actr__loop *loop;
+	GMainContext *context;
+	GMainLoop *main;
+	pthread_t thread;
+	struct actr__list closing; /* ice thread: agents that give back TURN allocations */
+};
+
+struct server {
+	bool is_turn, is_tcp;
+	uint16_t port;
+	char host[256];
+	char *username, *credential;
+};
+
+struct actr__ice {
+	struct actr__ice_thread *thread;
+	atomic_uint refs;
+	/* loop */
+	const struct actr__ice_events *events; /* NULL: closed */
+	void *owner;
+	bool has_local; /* on_local was told: `agent` may be used for sending */
+	/* const after init */
+	struct actr__ice_options options; /* without the servers */
+	struct server *servers;
+	size_t server_count;
+	/* ice thread; `agent` and `stream` are also read by the loop once has_local */
+	NiceAgent *agent;
+	guint stream;
+	struct actr__buf gathered; /* lines of the host candidates, until on_local is posted */
+	bool is_gathered;	   /* the host candidates */
+	bool is_done;		   /* all */
+	struct actr__list link;	   /* in thread->closing */
+	/* any thread */
+	atomic_uint queued; /* datagrams */
+	atomic_bool lost;
+	struct actr__task trouble; /* posted once when an event could not be made */
+};
+
+enum event_kind {
+	EVENT_LOCAL,
+	EVENT_CANDIDATE,
+	EVENT_DONE,
+	EVENT_PATH,
+	EVENT_STATE,
+	EVENT_DATAGRAM
+};
+
+struct event {
+	struct actr__task task;
+	struct actr__ice *ice;
+	enum event_kind kind;
+	enum actr__ice_state state;
+	struct actr__ice_path path;
+	size_t size;
+	uint8_t data[];
+};
+
+static void unref(struct actr__ice *ice)
+{
+	if (atomic_fetch_sub(&ice->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < ice->server_count; i++) {
+		actr__free(ice->servers[i].username);
+		if (ice->servers[i].credential)
+			actr__wipe(ice->servers[i].credential, strlen(ice->servers[i].credential));
+		actr__free(ice->servers[i].credential);
+	}
+	actr__free(ice->servers);
+	actr__buf_done(&ice->gathered);
+	actr__free(ice);
+}
+
+/* --- events: from any thread to the loop --- */
+
+/* "ufrag 0 pwd 0 lines 0" */
+static void deliver_local(struct actr__ice *ice, const struct event *e)
+{
+	const char *ufrag = (const char *)e->data;
+	const char *pwd = ufrag + strlen(ufrag) + 1;
+
+	ice->has_local = true;
+	ice->events->on_local(ice->owner, ufrag, pwd, pwd + strlen(pwd) + 1);
+}
+
+static void deliver(struct actr__ice *ice, struct event *e)
+{
+	switch (e->kind) {
+	case EVENT_LOCAL:
+		deliver_local(ice, e);
+		break;
+	case EVENT_CANDIDATE:
+		ice->events->on_candidate(ice->owner, (const char *)e->data);
+		break;
+	case EVENT_DONE:
+		ice->events->on_candidate(ice->owner, NULL);
+		break;
+	case EVENT_PATH:
+		ice->events->on_path(ice->owner, &e->path);
+		break;
+	case EVENT_STATE:
+		ice->events->on_state(ice->owner, e->state);
+		break;
+	case EVENT_DATAGRAM:
+		ice->events->on_datagram(ice->owner, e->data, e->size);
+		break;
+	}
+}
+
+static void on_event(struct actr__task *task)
+{
+	struct event *e = container_of(task, struct event, task);
+	struct actr__ice *ice = e->ice;
+
+	if (e->kind == EVENT_DATAGRAM)
+		atomic_fetch_sub(&ice->queued, 1);
+	if (ice->events)
+		deliver(ice, e);
+	actr__free(e);
+	unref(ice);
+}
+
+static void on_trouble(struct actr__task *task)
+{
+	struct actr__ice *ice = container_of(task, struct actr__ice, trouble);
+
+	if (ice->events)
+		ice->events->on_state(ice->owner, ACTR__ICE_FAILED);
+	unref(ice);
+}
+
+static void post_trouble(struct actr__ice *ice)
+{
+	if (atomic_exchange(&ice->lost, true))
+		return;
+	atomic_fetch_add(&ice->refs, 1);
+	actr__loop_post(ice->thread->loop, &ice->trouble);
+}
+
+static struct event *new_event(struct actr__ice *ice, enum event_kind kind, size_t size)
+{
+	struct event *e = actr__alloc(sizeof *e + size);
+
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof *e);
+	e->task.run = on_event;
+	e->ice = ice;
+	e->kind = kind;
+	e->size = size;
+	return e;
+}
+
+static void post(struct event *e)
+{
+	atomic_fetch_add(&e->ice->refs, 1);
+	actr__loop_post(e->ice->thread->loop, &e->task);
+}
+
+/* --- signals of libnice --- */
+
+static void on_new_candidate(NiceAgent *agent, NiceCandidate *candidate, gpointer user)
+{
+	struct actr__ice *ice = user;
+	gchar *line = nice_agent_generate_local_candidate_sdp(agent, candidate);
+	const char *text = line && g_str_has_prefix(line, "a=") ? line + 2 : line;
+	struct event *e;
+
+	if (!text)
+		return;
+	if (!ice->is_gathered) {
+		(void)actr__buf_printf(&ice->gathered, "%s\n", text); /* kept in gathered.failed */
+	} else {
+		e = new_event(ice, EVENT_CANDIDATE, strlen(text) + 1);
+		if (e) {
+			memcpy(e->data, text, e->size);
+			post(e);
+		}
+	}
+	g_free(line);
+}
+
+static void on_gathering_done(NiceAgent *agent, guint stream, gpointer user)
+{
+	struct actr__ice *ice = user;
+	struct event *e;
+
+	(void)agent;
+	(void)stream;
+	ice->is_done = true;
+	if (!ice->is_gathered)
+		return; /* told after the gathered ones, in start() */
+	e = new_event(ice, EVENT_DONE, 0);
+	if (e)
+		post(e); /* without it the peer only waits a little longer before it gives up */
+}
+
+static void on_component_state(NiceAgent *agent, guint stream, guint component, guint state,
+			       gpointer user)
+{
+	struct actr__ice *ice = user;
+	struct event *e;
+
+	(void)agent;
+	(void)stream;
+	(void)component;
+	if (state != NICE_COMPONENT_STATE_CONNECTED && state != NICE_COMPONENT_STATE_READY &&
+	    state != NICE_COMPONENT_STATE_FAILED)
+		return;
+	e = new_event(ice, EVENT_STATE, 0);
+	if (!e) {
+		post_trouble(ice);
+		return;
+	}
+	e->state = state == NICE_COMPONENT_STATE_FAILED ? ACTR__ICE_FAILED : ACTR__ICE_CONNECTED;
+	post(e);
+}
+
+static enum actr__candidate_type type_of(const NiceCandidate *candidate)
+{
+	switch (candidate->type) {
+	case NICE_CANDIDATE_TYPE_HOST:
+		return ACTR__CANDIDATE_HOST;
+	case NICE_CANDIDATE_TYPE_SERVER_REFLEXIVE:
+		return ACTR__CANDIDATE_SRFLX;
+	case NICE_CANDIDATE_TYPE_PEER_REFLEXIVE:
+		return ACTR__CANDIDATE_PRFLX;
+	default:
+		return ACTR__CANDIDATE_RELAY;
+	}
+}
+
+/*
+ * SO_REUSEPORT is set here, while the socket surely lives; the kernel allows it after the bind, and
+ * makes the group when the second socket binds (udp.c).
+ */
+static void describe_socket(struct actr__ice *ice, struct actr__ice_path *path)
+{
+	GSocket *socket = nice_agent_get_selected_socket(ice->agent, ice->stream, COMPONENT);
+	socklen_t size = sizeof path->local;
+	int on = 1, buffer = SOCKET_BUFFER, fd;
+
+	if (!socket)
+		return;
+	fd = g_socket_get_fd(socket);
+	/* Best effort: the system's limit may be lower. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+	path->is_plain_udp = !setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) &&
+			     !getsockname(fd, &path->local.sa, &size);
+	g_object_unref(socket);
+}
+
+static void on_selected_pair(NiceAgent *agent, guint stream, guint component, NiceCandidate *local,
+			     NiceCandidate *remote, gpointer user)
+{
+	struct actr__ice *ice = user;
+	struct event *e = new_event(ice, EVENT_PATH, 0);
+
+	(void)agent;
+	(void)stream;
+	(void)component;
+	if (!e) {
+		post_trouble(ice);
+		return;
+	}
+	nice_address_copy_to_sockaddr(&local->addr, &e->path.local.sa);
+	nice_address_copy_to_sockaddr(&remote->addr, &e->path.remote.sa);
+	e->path.local_type = type_of(local);
+	e->path.remote_type = type_of(remote);
+	if (e->path.local_type != ACTR__CANDIDATE_RELAY &&
+	    local->transport == NICE_CANDIDATE_TRANSPORT_UDP)
+		describe_socket(ice, &e->path);
+	post(e);
+}
+
+static void on_receive(NiceAgent *agent, guint stream, guint component, guint size, gchar *data,
+		       gpointer user)
+{
+	struct actr__ice *ice = user;
+	struct event *e;
+
+	(void)agent;
+	(void)stream;
+	(void)component;
+	if (atomic_load_explicit(&ice->queued, memory_order_relaxed) >= DATAGRAMS_QUEUED)
+		return; /* as a full socket buffer would */
+	e = new_event(ice, EVENT_DATAGRAM, size);
+	if (!e)
+		return;
+	atomic_fetch_add(&ice->queued, 1);
+	memcpy(e->data, data, size);
+	post(e);
+}
+
+/* --- servers --- */
+
+/* "stun:host:port", "turn:[v6]:port?transport=tcp" (RFC 7064, RFC 7065). */
+static int parse_server(const char *url, struct server *ret, actr_error *err)
+{
+	const char *at = url ? strchr(url, ':') : NULL, *query, *colon, *host_end;
+	size_t scheme = at ? (size_t)(at - url) : 0, size;
+	unsigned long port = 3478;
+
+	if (scheme != 4 || (strncasecmp(url, "stun", 4) && strncasecmp(url, "turn", 4)))
+		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
+				 "ICE server \"%.100s\": expected stun:host:port or "
+				 "turn:host:port?transport=udp|tcp (turns: and stuns: are not "
+				 "supported)",
+				 url ? url : "");
+	ret->is_turn = !strncasecmp(url, "turn", 4);
+	at++;
+	query = strchr(at, '?');
+	size = query ? (size_t)(query - at) : strlen(at);
+	if (*at == '[' && memchr(at, ']', size)) {
+		host_end = memchr(at, ']', size);
+		colon = host_end + 1 < at + size && host_end[1] == ':' ? host_end + 1 : NULL;
+		at++;
+	} else {
+		colon = memchr(at, ':', size);
+		host_end = colon ? colon : at + size;
+	}
+	if (host_end <= at ||
+	    !actr__copy_text(ret->host, sizeof ret->host, actr__bytes(at, (size_t)(host_end - at))))
+		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "ICE server \"%.100s\" has no host",
+				 url);
+	if (colon) {
+		char *end;
+
+		port = strtoul(colon + 1, &end, 10);
+		if (end == colon + 1 || (*end && *end != '?') || !port || port > UINT16_MAX)
+			return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
+					 "ICE server \"%.100s\" has no valid port", url);
+	}
+	ret->port = (uint16_t)port;
+	if (query && strcasecmp(query, "?transport=udp") && strcasecmp(query, "?transport=tcp"))
+		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
+				 "ICE server \"%.100s\": transport is udp or tcp", url);
+	ret->is_tcp = query && !strcasecmp(query, "?transport=tcp");
+	return 0;
+}
+
+int actr__ice_check_servers(const actr_ice_server *servers, size_t count, actr_error *err)
+{
+	struct server parsed;
+
+	for (size_t i = 0; i < count; i++) {
+		memset(&parsed, 0, sizeof parsed);
+		ACTR_TRY(parse_server(servers[i].url, &parsed, err));
+		if (parsed.is_turn && (!servers[i].username || !servers[i].credential))
+			return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
+					 "ICE server \"%.100s\" needs username and credential",
+					 servers[i].url);
+	}
+	return 0;
+}
+
+static int copy_servers(struct actr__ice *ice, const struct actr__ice_options *options,
+			actr_error *err)
+{
+	ACTR_TRY(actr__ice_check_servers(options->servers, options->server_count, err));
+	if (!options->server_count)
+		return 0;
+	ice->servers = actr__alloc0(options->server_count * sizeof *ice->servers);
+	if (!ice->servers)
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot copy ICE servers");
+	for (size_t i = 0; i < options->server_count; i++) {
+		const actr_ice_server *from = &options->servers[i];
+		struct server *to = &ice->servers[ice->server_count++];
+
+		ACTR_TRY(parse_server(from->url, to, err));
+		if (!to->is_turn)
+			continue;
+		to->username = actr__strdup(from->username);
+		to->credential = actr__strdup(from->credential);
+		if (!to->username || !to->credential)
+			return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot copy ICE servers");
+	}
+	return 0;
+}
+
+/* --- life of an agent, on the ice thread --- */
+
+static bool is_usable(const struct ifaddrs *item, bool loopback)
+{
+	const union actr__addr *addr = (const void *)item->ifa_addr;
+
+	if (!addr || !(item->ifa_flags & IFF_UP) ||
+	    (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6))
+		return false;
+	switch (actr__addr_classify(addr)) {
+	case ACTR__ADDR_UNICAST:
+		return true;
+	case ACTR__ADDR_LOOPBACK:
+		return loopback;
+	default:
+		return false;
+	}
+}
+
+/*
+ * libnice would offer every address it finds, link-local ones included, or, once one is added by
+ * hand, only those added. So all are added by hand.
+ */
+static void add_addresses(struct actr__ice *ice)
+{
+	struct ifaddrs *all = NULL;
+	unsigned count = 0;
+
+	if (getifaddrs(&all) < 0)
+		return; /* libnice enumerates by itself then */
+	for (struct ifaddrs *i = all; i && count < LOCAL_ADDRESSES_MAX; i = i->ifa_next) {
+		NiceAddress address;
+
+		if (!is_usable(i, ice->options.loopback))
+			continue;
+		nice_address_init(&address);
+		nice_address_set_from_sockaddr(&address, i->ifa_addr);
+		nice_address_set_port(&address, 0);
+		if (nice_agent_add_local_address(ice->agent, &address))
+			count++;
+	}
+	freeifaddrs(all);
+}
+
+static void add_servers(struct actr__ice *ice)
+{
+	bool has_stun = false;
+
+	for (size_t i = 0; i < ice->server_count; i++) {
+		struct server *s = &ice->servers[i];
+
+		if (s->is_turn) {
+			(void)nice_agent_set_relay_info(ice->agent, ice->stream, COMPONENT, s->host,
+							s->port, s->username, s->credential,
+							s->is_tcp ? NICE_RELAY_TYPE_TURN_TCP
+								  : NICE_RELAY_TYPE_TURN_UDP);
+		} else if (!has_stun) { /* libnice takes one */
+			has_stun = true;
+			g_object_set(ice->agent, "stun-server", s->host, "stun-server-port",
+				     (guint)s->port, NULL);
+		}
+	}
+}
+
+static void post_local(struct actr__ice *ice)
+{
+	gchar *ufrag = NULL, *pwd = NULL;
+	struct event *e = NULL;
+	char *lines = actr__buf_text(&ice->gathered);
+
+	if (lines && nice_agent_get_local_credentials(ice->agent, ice->stream, &ufrag, &pwd)) {
+		size_t ufrag_size = strlen(ufrag) + 1, pwd_size = strlen(pwd) + 1;
+
+		e = new_event(ice, EVENT_LOCAL, ufrag_size + pwd_size + strlen(lines) + 1);
+		if (e) {
+			memcpy(e->data, ufrag, ufrag_size);
+			memcpy(e->data + ufrag_size, pwd, pwd_size);
+			memcpy(e->data + ufrag_size + pwd_size, lines, strlen(lines) + 1);
+		}
+	}
+	g_free(ufrag);
+	g_free(pwd);
+	actr__buf_done(&ice->gathered);
+	if (e)
+		post(e);
+	else
+		post_trouble(ice);
+}
+
+static NiceAgent *make_agent(struct actr__ice *ice)
+{
+	NiceAgent *agent = nice_agent_new_full(ice->thread->context, NICE_COMPATIBILITY_RFC5245,
+					       NICE_AGENT_OPTION_REGULAR_NOMINATION |
+						       NICE_AGENT_OPTION_ICE_TRICKLE |
+						       NICE_AGENT_OPTION_CONSENT_FRESHNESS);
+
+	g_object_set(agent, "controlling-mode", (gboolean)ice->options.controlling, "upnp", FALSE,
+		     "ice-tcp", FALSE, "stun-pacing-timer", STUN_PACING_MS, "force-relay",
+		     (gboolean)ice->options.relay_only, NULL);
+	g_signal_connect(agent, "new-candidate-full", G_CALLBACK(on_new_candidate), ice);
+	g_signal_connect(agent, "candidate-gathering-done", G_CALLBACK(on_gathering_done), ice);
+	g_signal_connect(agent, "component-state-changed", G_CALLBACK(on_component_state), ice);
+	g_signal_connect(agent, "new-selected-pair-full", G_CALLBACK(on_selected_pair), ice);
+	return agent;
+}
+
+static gboolean start(gpointer user)
+{
+	struct actr__ice *ice = user;
+
+	ice->agent = make_agent(ice);
+	add_addresses(ice);
+	ice->stream = nice_agent_add_stream(ice->agent, 1);
+	if (ice->options.port_min && ice->options.port_max)
+		nice_agent_set_port_range(ice->agent, ice->stream, COMPONENT, ice->options.port_min,
+					  ice->options.port_max);
+	add_servers(ice);
+	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->thread->context,
+				     on_receive, ice);
+	if (!nice_agent_gather_candidates(ice->agent, ice->stream)) {
+		ACTR_WARN(5, CATEGORY, "event=ice_gather_failed");
+		post_trouble(ice);
+		return G_SOURCE_REMOVE;
+	}
+	ice->is_gathered = true;
+	post_local(ice);
+	if (ice->is_done)
+		on_gathering_done(ice->agent, ice->stream, ice);
+	return G_SOURCE_REMOVE;
+}
+
+static void forget_agent(struct actr__ice *ice)
+{
+	g_object_unref(ice->agent);
+	ice->agent = NULL;
+	actr__list_remove(&ice->link);
+	unref(ice);
+}
+
+static void on_closed(GObject *source, GAsyncResult *result, gpointer user)
+{
+	struct actr__ice *ice = user;
+
+	(void)source;
+	(void)result;
+	/* Not when quitting has overtaken it. */
+	if (!actr__list_empty(&ice->link))
+		forget_agent(ice);
+	unref(ice);
+}
+
+static gboolean stop(gpointer user)
+{
+	struct actr__ice *ice = user;
+	bool has_turn = false;
+
+	for (size_t i = 0; i < ice->server_count; i++)
+		has_turn = has_turn || ice->servers[i].is_turn;
+	if (!ice->agent) {
+		unref(ice);
+		return G_SOURCE_REMOVE;
+	}
+	g_signal_handlers_disconnect_by_data(ice->agent, ice);
+	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->thread->context, NULL,
+				     NULL);
+	actr__list_push(&ice->thread->closing, &ice->link);
+	if (has_turn) {
+		atomic_fetch_add(&ice->refs, 1);
+		nice_agent_close_async(ice->agent, on_closed, ice);
+	} else {
+		forget_agent(ice);
+	}
+	return G_SOURCE_REMOVE;
+}
+
+/* --- commands about the peer --- */
+
+struct command {
+	struct actr__ice *ice;
+	size_t ufrag_size; /* with the 0; 0: a candidate line, or "done" when that is empty */
+	char text[];
+};
+
+static void free_command(gpointer user)
+{
+	struct command *c = user;
+
+	unref(c->ice);
+	actr__free(c);
+}
+
+static void add_candidate(struct actr__ice *ice, const char *line)
+{
+	NiceCandidate *candidate =
+		nice_agent_parse_remote_candidate_sdp(ice->agent, ice->stream, line);
+	GSList *list;
+
+	if (!candidate)
+		return;
+	list = g_slist_append(NULL, candidate);
+	(void)nice_agent_set_remote_candidates(ice->agent, ice->stream, COMPONENT, list);
+	g_slist_free_full(list, (GDestroyNotify)nice_candidate_free);
+}
+
+static gboolean run_command(gpointer user)
+{
+	struct command *c = user;
+	struct actr__ice *ice = c->ice;
+
+	if (!ice->agent)
+		return G_SOURCE_REMOVE;
+	if (c->ufrag_size)
+		(void)nice_agent_set_remote_credentials(ice->agent, ice->stream, c->text,
+							c->text + c->ufrag_size);
+	else if (c->text[0])
+		add_candidate(ice, c->text);
+	else
+		(void)nice_agent_peer_candidate_gathering_done(ice->agent, ice->stream);
+	return G_SOURCE_REMOVE;
+}
+
+static struct command *new_command(struct actr__ice *ice, size_t size)
+{
+	struct command *c = actr__alloc0(sizeof *c + size);
+
+	if (!c)
+		return NULL;
+	c->ice = ice;
+	atomic_fetch_add(&ice->refs, 1);
+	return c;
+}
+
+static void give(struct command *c)
+{
+	g_main_context_invoke_full(c->ice->thread->context, G_PRIORITY_DEFAULT, run_command, c,
+				   free_command);
+}
+
+int actr__ice_set_remote(struct actr__ice *ice, actr_bytes ufrag, actr_bytes pwd)
+{
+	struct command *c = new_command(ice, ufrag.size + pwd.size + 2);
+
+	if (!c)
+		return ACTR_E_NOMEM;
+	c->ufrag_size = ufrag.size + 1;
+	memcpy(c->text, ufrag.data, ufrag.size);
+	memcpy(c->text + c->ufrag_size, pwd.data, pwd.size);
+	give(c);
+	return 0;
+}
+
+int actr__ice_add_candidate(struct actr__ice *ice, const struct actr__candidate *candidate)
+{
+	struct command *c = new_command(ice, ACTR__CANDIDATE_TEXT_SIZE + 2);
+
+	if (!c)
+		return ACTR_E_NOMEM;
+	memcpy(c->text, "a=", 2);
+	(void)actr__candidate_format(candidate, c->text + 2);
+	give(c);
+	return 0;
+}
+
+int actr__ice_remote_done(struct actr__ice *ice)
+{
+	struct command *c = new_command(ice, 1);
+
+	if (!c)
+		return ACTR_E_NOMEM;
+	give(c);
+	return 0;
+}
+
+size_t actr__ice_send(struct actr__ice *ice, const uint8_t *data, const uint16_t *sizes,
+		      size_t count)
+{
+	GOutputVector vectors[SEND_BATCH];
+	NiceOutputMessage messages[SEND_BATCH];
+	size_t sent = 0;
+
+	while (ice->has_local && sent < count) {
+		guint n = 0;
+		gint rc;
+
+		for (; n < SEND_BATCH && sent + n < count; n++) {
+			vectors[n] = (GOutputVector){data, sizes[sent + n]};
+			messages[n] = (NiceOutputMessage){&vectors[n], 1};
+			data += sizes[sent + n];
+		}
+		rc = nice_agent_send_messages_nonblocking(ice->agent, ice->stream, COMPONENT,
+							  messages, n, NULL, NULL);
+		if (rc < (gint)n)
+			return sent + (rc > 0 ? (size_t)rc : 0);
+		sent += n;
+	}
+	return sent;
+}
+
+/* --- life, on the loop thread --- */
+
+int actr__ice_new(struct actr__ice_thread *thread, const struct actr__ice_options *options,
+		  const struct actr__ice_events *events, void *owner, struct actr__ice **ret,
+		  actr_error *err)
+{
+	struct actr__ice *ice = actr__new0(struct actr__ice);
+	int rc;
+
+	if (!ice)
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make an ICE agent");
+	atomic_init(&ice->refs, 1);
+	ice->thread = thread;
+	ice->events = events;
+	ice->owner = owner;
+	ice->options = *options;
+	ice->options.servers = NULL;
+	ice->trouble.run = on_trouble;
+	actr__list_init(&ice->link);
+	actr__buf_init(&ice->gathered, ACTR__CANDIDATE_TEXT_SIZE * ACTR__CANDIDATES_MAX);
+	rc = copy_servers(ice, options, err);
+	if (rc < 0) {
+		unref(ice);
+		return rc;
+	}
+	atomic_fetch_add(&ice->refs, 1); /* the ice thread's, until stop() */
+	g_main_context_invoke_full(thread->context, G_PRIORITY_DEFAULT, start, ice, NULL);
+	*ret = ice;
+	return 0;
+}
+
+struct actr__ice *actr__ice_close(struct actr__ice *ice)
+{
+	if (!ice)
+		return NULL;
+	ice->events = NULL;
+	g_main_context_invoke_full(ice->thread->context, G_PRIORITY_DEFAULT, stop, ice, NULL);
+	unref(ice);
+	return NULL;
+}
+
+/* --- the thread --- */
+
+static void *run_thread(void *user)
+{
+	struct actr__ice_thread *thread = user;
+
+	g_main_context_push_thread_default(thread->context);
+	g_main_loop_run(thread->main);
+	g_main_context_pop_thread_default(thread->context);
+	return NULL;
+}
+
+static gboolean on_quit_timeout(gpointer user)
+{
+	struct actr__ice_thread *thread = user;
+
+	while (!actr__list_empty(&thread->closing))
+		forget_agent(container_of(thread->closing.next, struct actr__ice, link));
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean quit(gpointer user)
+{
+	struct actr__ice_thread *thread = user;
+	GSource *timeout = g_timeout_source_new(QUIT_WAIT_MS);
+
+	g_source_set_callback(timeout, on_quit_timeout, thread, NULL);
+	g_source_attach(timeout, thread->context);
+	while (!actr__list_empty(&thread->closing))
+		g_main_context_iteration(thread->context, TRUE);
+	g_source_destroy(timeout);
+	g_source_unref(timeout);
+	g_main_loop_quit(thread->main);
+	return G_SOURCE_REMOVE;
+}
+
+/* Libraries never print: libnice's warnings become log records. */
+static void on_log(const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer user)
+{
+	(void)level;
+	(void)user;
+	ACTR_DEBUG(CATEGORY, "event=ice_log domain=%s text=\"%.200s\"", domain ? domain : "-",
+		   message);
+}
+
+int actr__ice_thread_new(struct actr__loop *loop, struct actr__ice_thread **ret, actr_error *err)
+{
+	struct actr__ice_thread *thread = actr__new0(struct actr__ice_thread);
+	int rc;
+
+	if (!thread)
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make the ICE thread");
+	thread->loop = loop;
+	actr__list_init(&thread->closing);
+	(void)g_log_set_handler("libnice", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE, on_log, NULL);
+	thread->context = g_main_context_new();
+	thread->main = g_main_loop_new(thread->context, FALSE);
+	rc = pthread_create(&thread->thread, NULL, run_thread, thread);
+	if (rc) {
+		g_main_loop_unref(thread->main);
+		g_main_context_unref(thread->context);
+		actr__free(thread);
+		return ACTR_FAIL_ERRNO(err, ACTR_E_IO, rc, "cannot start the ICE thread");
+	}
+	*ret = thread;
+	return 0;
+}
+
+struct actr__ice_thread *actr__ice_thread_free(struct actr__ice_thread *thread)
+{
+	if (!thread)
+		return NULL;
+	/* Behind the stop() of every agent, since sources of one priority run in order. */
+	g_main_context_invoke_full(thread->context, G_PRIORITY_DEFAULT, quit, thread, NULL);
+	(void)pthread_join(thread->thread, NULL); /* cannot fail: it is ours and joined once */
+	g_main_loop_unref(thread->main);
+	g_main_context_unref(thread->context);
+	actr__free(thread);
+	return NULL;
+}
