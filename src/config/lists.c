@@ -196,8 +196,7 @@ int actr__load_scripts(struct actr__load *load, const struct actr__toml *table)
 	return 0;
 }
 
-/* --- access rules ------------------------------------------------------------------------------
- */
+/* --- access rules --- */
 
 /* What one [[acl.rule]] says, before `from` is spread over rules. */
 struct rule_text {
@@ -321,8 +320,7 @@ int actr__load_acl(struct actr__load *load, const struct actr__toml *table)
 	return 0;
 }
 
-/* --- ICE servers ---------------------------------------------------------------------------------
- */
+/* --- ICE servers --- */
 
 static bool is_ice_url(const struct actr__toml *node)
 {

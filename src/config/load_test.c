@@ -351,7 +351,7 @@ static void defect_71_a_missing_file_is_named_with_its_directory(void **st)
 	expect_failure(TEST_DATA, "expected a regular file");
 }
 
-/* --- the n-th allocation fails ---------------------------------------------------------------- */
+/* --- the n-th allocation fails --- */
 
 static long until_failure;
 
