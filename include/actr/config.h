@@ -19,8 +19,8 @@ typedef struct actr_config_file {
 
 typedef struct actr_config_dependency {
 	const char *alias;
-	const char *actr_type;   /* `manufacturer:name` or `name`; the alias when not given */
-	uint32_t realm;          /* the node's own when not given */
+	const char *actr_type;	 /* `manufacturer:name` or `name`; the alias when not given */
+	uint32_t realm;		 /* the node's own when not given */
 	const char *fingerprint; /* or NULL */
 } actr_config_dependency;
 
@@ -32,9 +32,9 @@ typedef struct actr_config_script {
 /* One line of the access list: who (NULL: anyone) may, or may not, call this actor. */
 typedef struct actr_acl_rule {
 	bool allow;
-	bool any_realm;    /* else `realm` */
+	bool any_realm; /* else `realm` */
 	uint32_t realm;
-	bool any_type;     /* else `type` */
+	bool any_type; /* else `type` */
 	actr_type type;
 } actr_acl_rule;
 
@@ -89,11 +89,11 @@ typedef struct actr_config {
 	/* [system.storage] mailbox_path, [system.mailbox] */
 	const char *mailbox_path; /* NULL: in memory */
 	actr_durability mailbox_durability;
-	uint32_t mailbox_max_messages;     /* 100,000 */
-	uint64_t mailbox_max_bytes;        /* 256 MiB */
-	uint32_t mailbox_sender_percent;   /* 10: share of one sender once it is 80 % full */
-	uint32_t mailbox_max_attempts;     /* 5 */
-	uint64_t dlq_max_bytes;            /* 64 MiB */
+	uint32_t mailbox_max_messages;	 /* 100,000 */
+	uint64_t mailbox_max_bytes;	 /* 256 MiB */
+	uint32_t mailbox_sender_percent; /* 10: share of one sender once it is 80 % full */
+	uint32_t mailbox_max_attempts;	 /* 5 */
+	uint64_t dlq_max_bytes;		 /* 64 MiB */
 
 	/* [system.webrtc] */
 	const actr_ice_server *ice_servers;
@@ -104,7 +104,7 @@ typedef struct actr_config {
 	uint32_t max_peers;  /* 1,024 */
 
 	/* [system.observability] */
-	const char *log_filter;      /* "info" */
+	const char *log_filter; /* "info" */
 	bool tracing_enabled;
 	const char *tracing_endpoint; /* OTLP/HTTP, e.g. http://localhost:4318 */
 	const char *tracing_service_name;
@@ -120,8 +120,8 @@ typedef struct actr_config {
 
 /*
  * Load a file with its parents (libactr-config). The result and all its strings are one block:
- * actr_config_free(). Errors (ACTR_E_CONFIG) name file, line, key and what was expected. Any thread;
- * blocking file access.
+ * actr_config_free(). Errors (ACTR_E_CONFIG) name file, line, key and what was expected. Any
+ * thread; blocking file access.
  */
 ACTR_API int actr_config_load(const char *path, actr_config **ret_config, actr_error *err);
 /* NULL is fine; returns NULL. */

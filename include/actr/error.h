@@ -1,10 +1,10 @@
 /*
  * Results and errors.
  *
- * Every fallible function returns 0 (or a positive count) on success and a negative ACTR_E_* code on
- * failure. Where a function takes an `actr_error *` as its last parameter, the pointer may be NULL;
- * when it is not, the object is filled on failure only. It lives on the caller's stack and owns
- * nothing.
+ * Every fallible function returns 0 (or a positive count) on success and a negative ACTR_E_* code
+ * on failure. Where a function takes an `actr_error *` as its last parameter, the pointer may be
+ * NULL; when it is not, the object is filled on failure only. It lives on the caller's stack and
+ * owns nothing.
  */
 #ifndef ACTR_ERROR_H
 #define ACTR_ERROR_H
@@ -58,15 +58,18 @@ enum {
 };
 
 typedef struct actr_error {
-	int code;           /* ACTR_E_* */
+	int code;	    /* ACTR_E_* */
 	uint32_t wire_code; /* as sent or received: 400, 404, 500, 503, 504 … */
-	int os_errno;       /* errno of the failed system call, else 0 */
+	int os_errno;	    /* errno of the failed system call, else 0 */
 	char message[244];  /* cause, place and next step; always terminated */
 } actr_error;
 
 #define ACTR_ERROR_INIT                                                                            \
 	{                                                                                          \
-		0, 0, 0, { 0 }                                                                     \
+		0, 0, 0,                                                                           \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
 	}
 
 /* Name of a code, e.g. "ACTR_E_TIMEOUT"; "ACTR_E_?" for an unknown one. Any thread. */

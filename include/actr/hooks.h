@@ -33,13 +33,13 @@ typedef enum actr_log_level {
 } actr_log_level;
 
 typedef struct actr_log_record {
-	size_t size;           /* sizeof *record, grows in later versions */
+	size_t size; /* sizeof *record, grows in later versions */
 	actr_log_level level;
-	int severity;          /* 1 to 10 as in reference.md 6.4; 0 when it has none */
-	const char *category;  /* "transport_error", "handler_error" …; never NULL */
-	const char *message;   /* one line of key=value text, no newline */
+	int severity;		/* 1 to 10 as in reference.md 6.4; 0 when it has none */
+	const char *category;	/* "transport_error", "handler_error" …; never NULL */
+	const char *message;	/* one line of key=value text, no newline */
 	const char *request_id; /* or NULL */
-	const char *trace_id;   /* 32 hex digits, or NULL */
+	const char *trace_id;	/* 32 hex digits, or NULL */
 } actr_log_record;
 
 /*
@@ -48,7 +48,7 @@ typedef struct actr_log_record {
  * above `level` are not formatted. May be called again at any time; NULL unregisters.
  */
 ACTR_API void actr_set_log(actr_log_level level,
-                           void (*sink)(void *user, const actr_log_record *record), void *user);
+			   void (*sink)(void *user, const actr_log_record *record), void *user);
 /* A sink that writes one `key=value` line a record to stderr; user is ignored. */
 ACTR_API void actr_log_stderr(void *user, const actr_log_record *record);
 

@@ -19,18 +19,18 @@ typedef struct actr_system actr_system;
 typedef struct actr_node actr_node;
 
 typedef enum actr_executor {
-	ACTR_EXECUTOR_LOOP = 0,  /* handlers run on the loop thread and must not block */
+	ACTR_EXECUTOR_LOOP = 0,	 /* handlers run on the loop thread and must not block */
 	ACTR_EXECUTOR_WORKER = 1 /* the workload has a thread of its own and may block */
 } actr_executor;
 
 typedef enum actr_event_kind {
 	ACTR_EVENT_SIGNALING = 1,  /* state: connecting, connected, disconnected */
 	ACTR_EVENT_REGISTERED = 2, /* id (again, or changed) */
-	ACTR_EVENT_PEER = 3,       /* state of the connection to id */
+	ACTR_EVENT_PEER = 3,	   /* state of the connection to id */
 	ACTR_EVENT_CREDENTIAL = 4, /* renewed or expired */
-	ACTR_EVENT_MAILBOX = 5,    /* high water, normal, storage failed, dead letter */
+	ACTR_EVENT_MAILBOX = 5,	   /* high water, normal, storage failed, dead letter */
 	ACTR_EVENT_PRESENCE = 6,   /* an actor of a watched type came up */
-	ACTR_EVENT_LANE = 7        /* congested, clear */
+	ACTR_EVENT_LANE = 7	   /* congested, clear */
 } actr_event_kind;
 
 typedef enum actr_state {
@@ -53,21 +53,21 @@ typedef struct actr_event {
 	size_t size;
 	actr_event_kind kind;
 	actr_state state;
-	const actr_id *id;      /* peer, or own id; NULL where it has no meaning */
-	const char *detail;     /* e.g. the candidate pair and data path; never NULL */
-	const actr_error *why;  /* NULL unless something failed */
-	uint64_t session;       /* of the peer connection, counting from 1 */
+	const actr_id *id;     /* peer, or own id; NULL where it has no meaning */
+	const char *detail;    /* e.g. the candidate pair and data path; never NULL */
+	const actr_error *why; /* NULL unless something failed */
+	uint64_t session;      /* of the peer connection, counting from 1 */
 	actr_lane lane;
 } actr_event;
 
 typedef struct actr_workload {
-	size_t size; /* sizeof(actr_workload) */
+	size_t size;		     /* sizeof(actr_workload) */
 	const actr_service *service; /* NULL: a program that only calls */
 	const void *ops;
 	void *self;
 	actr_executor executor;
 	uint32_t max_in_flight; /* requests dispatched and not settled; 0: 1,024 */
-	bool serial;            /* one at a time, as the original */
+	bool serial;		/* one at a time, as the original */
 	/* After registration, before requests come. A negative result aborts the start. */
 	int (*on_start)(void *self, actr_ctx *ctx);
 	/* Once, when shutdown begins, before connections are closed. */
@@ -103,10 +103,10 @@ ACTR_API void actr_loop_process(void);
 /* --- node ------------------------------------------------------------------------------------ */
 
 ACTR_API int actr_node_attach(actr_system *system, const actr_workload *workload,
-                              actr_node **ret_node, actr_error *err);
+			      actr_node **ret_node, actr_error *err);
 /* The shell's own service, which handlers reach by Dest::Shell. Before start. */
 ACTR_API int actr_node_serve_shell(actr_node *node, const actr_service *service, const void *ops,
-                                   void *self, actr_error *err);
+				   void *self, actr_error *err);
 /*
  * Connect, register, build the transports, call on_start. A failure leaves nothing running. The
  * node belongs to the ref afterwards. Blocking; any thread but the loop's.
@@ -114,8 +114,9 @@ ACTR_API int actr_node_serve_shell(actr_node *node, const actr_service *service,
 ACTR_API int actr_node_start(actr_node *node, actr_ref **ret_ref, actr_error *err);
 /* The same without blocking: `on_done` on the loop thread, with a new ref or with an error. */
 ACTR_API int actr_node_start_async(actr_node *node,
-                                   void (*on_done)(void *user, actr_ref *ref, const actr_error *err),
-                                   void *user, actr_error *err);
+				   void (*on_done)(void *user, actr_ref *ref,
+						   const actr_error *err),
+				   void *user, actr_error *err);
 ACTR_API actr_node *actr_node_unref(actr_node *node);
 
 /* --- ref: the shell's handle; any thread ------------------------------------------------------ */
@@ -127,16 +128,16 @@ ACTR_API actr_ref *actr_ref_unref(actr_ref *ref);
 ACTR_API actr_id actr_ref_id(const actr_ref *ref);
 
 /*
- * Ask the signaling server for up to `max` actors of a type. Returns their number (0: none is there)
- * or ACTR_E_STATE (not started), ACTR_E_UNAVAILABLE (not connected), ACTR_E_PERMISSION_DENIED …
- * Blocking.
+ * Ask the signaling server for up to `max` actors of a type. Returns their number (0: none is
+ * there) or ACTR_E_STATE (not started), ACTR_E_UNAVAILABLE (not connected),
+ * ACTR_E_PERMISSION_DENIED … Blocking.
  */
 ACTR_API int actr_discover(actr_ref *ref, const actr_type *type, actr_id *ret_ids, size_t max,
-                           int64_t timeout_ms, actr_error *err);
+			   int64_t timeout_ms, actr_error *err);
 /* The same as an operation; its result is the number found, read by actr_discovered(). */
 ACTR_API int actr_discover_start(actr_ref *ref, const actr_type *type, size_t max,
-                                 int64_t timeout_ms, void (*on_done)(void *user, actr_call *call),
-                                 void *user, actr_call **ret_call, actr_error *err);
+				 int64_t timeout_ms, void (*on_done)(void *user, actr_call *call),
+				 void *user, actr_call **ret_call, actr_error *err);
 ACTR_API size_t actr_discovered(const actr_call *call, actr_id *ret_ids, size_t max);
 
 /* Begin the shutdown; idempotent; any thread. */
@@ -147,14 +148,15 @@ ACTR_API int actr_ref_wait(actr_ref *ref, actr_error *err);
 /* Wait for SIGINT or SIGTERM, then shutdown and wait. Installs the handlers for this time only. */
 ACTR_API int actr_ref_run_until_signal(actr_ref *ref, actr_error *err);
 
-/* --- the whole life in one call ------------------------------------------------------------------- */
+/* --- the whole life in one call
+ * ------------------------------------------------------------------- */
 
 /*
  * Load the file, start a node with this service, print `ready <id>` on stdout, run until SIGINT or
  * SIGTERM, shut down. Failures are printed on stderr. Returns an exit status. (libactr-config)
  */
 ACTR_API int actr_serve(const char *config_path, const actr_service *service, const void *ops,
-                        void *self);
+			void *self);
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,11 @@
 /*
  * What a workload is made of: a service (generated), its handlers, and what a handler is given.
  *
- * A handler runs on its workload's executor, one at a time. It is given the decoded request, which
- * lives until its reply token is settled, and that token: reply now, keep it and reply later from any
- * thread, or return a negative code, which is answered as that error. After a negative return the
- * token is gone. A token that nobody settles fails at the request's deadline.
+ * A handler runs on its workload's executor, one at a time. It is given the decoded request and a
+ * reply token, both valid until it returns. It answers in one of three ways: reply through the
+ * token; return a negative code, which is answered as that error; or keep the token
+ * (actr_reply_keep) and reply later from any thread. Returning 0 without any of these answers a
+ * call with ACTR_E_INTERNAL, and is the usual end of a tell, which has no answer.
  */
 #ifndef ACTR_SERVICE_H
 #define ACTR_SERVICE_H
@@ -28,9 +29,9 @@ typedef enum actr_streaming {
 
 typedef struct actr_method {
 	const char *route_key; /* package.Service.Method */
-	actr_lane lane;        /* option 50001; RPC_RELIABLE when not given */
+	actr_lane lane;	       /* option 50001; RPC_RELIABLE when not given */
 	actr_streaming streaming;
-	const char *input;  /* full protobuf name, without a leading dot */
+	const char *input; /* full protobuf name, without a leading dot */
 	const char *output;
 } actr_method;
 
@@ -46,10 +47,10 @@ typedef struct actr_service {
 	 * handler returned.
 	 */
 	int (*dispatch)(const void *ops, void *self, actr_ctx *ctx, actr_bytes route_key,
-	                actr_bytes payload, actr_reply *reply);
+			actr_bytes payload, actr_reply *reply);
 } actr_service;
 
-/* --- context: valid while the handler's reply token is not settled; any thread --------------- */
+/* --- context: valid as long as the reply token; any thread, one at a time --------------------- */
 
 /* Own id. */
 ACTR_API const actr_id *actr_ctx_self(const actr_ctx *ctx);
@@ -71,22 +72,33 @@ ACTR_API void *actr_ctx_alloc(actr_ctx *ctx, size_t size);
 /* --- reply token: settle exactly once; any thread -------------------------------------------- */
 
 /*
+ * Keep token, context and request past the handler's return. Only inside the handler. Then the
+ * token must be settled exactly once (send, fail or fault), from any thread, also when its deadline
+ * has passed (the caller has had ACTR_E_TIMEOUT then, and settling returns that) or the node is
+ * gone: it owns the request's memory. Returns the token.
+ */
+ACTR_API actr_reply *actr_reply_keep(actr_reply *reply);
+
+/*
  * Room for an answer of `size` encoded bytes; NULL when memory is exhausted or the size is over the
  * limit of a message, then the token is still open. Fill it and call actr_reply_send().
  */
 ACTR_API uint8_t *actr_reply_reserve(actr_reply *reply, size_t size);
-/* Send the reserved bytes (size may be 0 without a reserve). Settles the token. */
+/*
+ * Send the reserved bytes (an empty answer without a reserve). Settles the token. ACTR_E_TIMEOUT or
+ * ACTR_E_STATE: it had been settled, by its deadline or the shutdown.
+ */
 ACTR_API int actr_reply_send(actr_reply *reply);
 /* Answer with an error; message may be NULL. Settles the token. Returns 0. */
 ACTR_API int actr_reply_fail(actr_reply *reply, int code, const char *message);
 /* The handler found itself broken: answered 400 "Handler panicked: message" and logged as such. */
 ACTR_API int actr_reply_fault(actr_reply *reply, const char *message);
 /*
- * For a handler that returns a negative code at once and wants to say more: fills the message of the
- * error that will be answered, and returns code.
+ * For a handler that returns a negative code at once and wants to say more: fills the message of
+ * the error that will be answered, and returns code.
  */
 ACTR_API int actr_reply_error(actr_reply *reply, int code, const char *format, ...)
-        ACTR_PRINTF(3, 4);
+	ACTR_PRINTF(3, 4);
 
 #ifdef __cplusplus
 }

@@ -49,10 +49,10 @@ typedef enum actr_lane {
 
 /* Fill from two strings; ACTR_E_INVALID_ARGUMENT when one is NULL or too long. Any thread. */
 ACTR_API int actr_type_set(actr_type *ret_type, const char *manufacturer, const char *name,
-                           actr_error *err);
+			   actr_error *err);
 /*
- * `manufacturer:name`. Names follow reference.md 2.2, except that '.' separates further parts, since
- * generated types have it. Any thread.
+ * `manufacturer:name`. Names follow reference.md 2.2, except that '.' separates further parts,
+ * since generated types have it. Any thread.
  */
 ACTR_API int actr_type_parse(const char *text, actr_type *ret_type, actr_error *err);
 /* `manufacturer:name@hexserial:realm`. Any thread. */

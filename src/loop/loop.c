@@ -2,8 +2,9 @@
  * What is common to both loops.
  *
  * Timers: a binary heap of pointers into their owners, each knowing its index, so stopping is
- * O(log n) without a search. Posted tasks: producers push, and the first one to find no wake-up under
- * way makes one; the consumer clears the mark before it empties the queue, so no task is left behind.
+ * O(log n) without a search; timers of one instant fire in the order of arming. Posted tasks:
+ * producers push, and the first one to find no wake-up under way makes one; the consumer clears the
+ * mark before it empties the queue, so no task is left behind.
  */
 #include "loop/loop_internal.h"
 
@@ -35,6 +36,11 @@ uint64_t actr__loop_now_ns(const struct actr__loop *loop)
 
 /* --- timers --- */
 
+static bool before(const struct actr__timer *a, const struct actr__timer *b)
+{
+	return a->due_ns < b->due_ns || (a->due_ns == b->due_ns && a->order < b->order);
+}
+
 static void place(struct actr__loop *loop, size_t index, struct actr__timer *timer)
 {
 	loop->heap[index] = timer;
@@ -45,7 +51,7 @@ static void sift_up(struct actr__loop *loop, size_t index)
 {
 	struct actr__timer *timer = loop->heap[index];
 
-	while (index > 1 && loop->heap[index / 2]->due_ns > timer->due_ns) {
+	while (index > 1 && before(timer, loop->heap[index / 2])) {
 		place(loop, index, loop->heap[index / 2]);
 		index /= 2;
 	}
@@ -61,10 +67,9 @@ static void sift_down(struct actr__loop *loop, size_t index)
 
 		if (child > loop->heap_count)
 			break;
-		if (child < loop->heap_count &&
-		    loop->heap[child + 1]->due_ns < loop->heap[child]->due_ns)
+		if (child < loop->heap_count && before(loop->heap[child + 1], loop->heap[child]))
 			child++;
-		if (loop->heap[child]->due_ns >= timer->due_ns)
+		if (!before(loop->heap[child], timer))
 			break;
 		place(loop, index, loop->heap[child]);
 		index = child;
@@ -90,11 +95,13 @@ int actr__timer_set_at(struct actr__loop *loop, struct actr__timer *timer, uint6
 		if (loop->heap_count + 1 >= loop->heap_capacity)
 			ACTR_TRY(heap_grow(loop));
 		timer->due_ns = due_ns;
+		timer->order = loop->timers_armed++;
 		place(loop, ++loop->heap_count, timer);
 		sift_up(loop, timer->index);
 		return 0;
 	}
 	timer->due_ns = due_ns;
+	timer->order = loop->timers_armed++;
 	sift_up(loop, timer->index);
 	sift_down(loop, timer->index);
 	return 0;
@@ -151,7 +158,8 @@ size_t actr__loop_run_timers(struct actr__loop *loop)
 void actr__loop_post(struct actr__loop *loop, struct actr__task *task)
 {
 	actr__mpsc_push(&loop->posted, &task->node);
-	/* The exchange is also the barrier between our push and the consumer's clearing of the mark. */
+	/* The exchange is also the barrier between our push and the consumer's clearing of the
+	 * mark. */
 	if (!atomic_exchange(&loop->wake_pending, true))
 		loop->ops->wake(loop);
 }
@@ -192,7 +200,7 @@ size_t actr__loop_run_tasks(struct actr__loop *loop)
 bool actr__loop_is_current(const struct actr__loop *loop)
 {
 	pthread_t *runner = atomic_load_explicit(&((struct actr__loop *)(uintptr_t)loop)->runner,
-	                                         memory_order_acquire);
+						 memory_order_acquire);
 
 	return runner && pthread_equal(*runner, pthread_self());
 }

@@ -31,11 +31,11 @@ static inline uint64_t actr__loop_now_ms(const struct actr__loop *loop)
 struct actr__timer {
 	void (*on_due)(struct actr__timer *timer);
 	uint64_t due_ns;
-	size_t index; /* in the heap, from 1; 0 when not set */
+	uint64_t order; /* of arming: timers of one instant fire in it */
+	size_t index;	/* in the heap, from 1; 0 when not set */
 };
 
-static inline void actr__timer_init(struct actr__timer *timer,
-                                    void (*on_due)(struct actr__timer *))
+static inline void actr__timer_init(struct actr__timer *timer, void (*on_due)(struct actr__timer *))
 {
 	timer->on_due = on_due;
 	timer->due_ns = 0;
@@ -75,7 +75,7 @@ struct actr__deferred {
 };
 
 static inline void actr__deferred_init(struct actr__deferred *deferred,
-                                       void (*run)(struct actr__deferred *))
+				       void (*run)(struct actr__deferred *))
 {
 	actr__list_init(&deferred->link);
 	deferred->run = run;
@@ -127,7 +127,8 @@ void actr__loop_stop(struct actr__loop *loop);
  */
 void actr__loop_set_spin(struct actr__loop *loop, unsigned spin_us);
 
-/* For a host that runs the loop itself: poll the fd, at most timeout ms (-1: no limit), then process. */
+/* For a host that runs the loop itself: poll the fd, at most timeout ms (-1: no limit), then
+ * process. */
 int actr__loop_fd(const struct actr__loop *loop);
 int actr__loop_timeout_ms(const struct actr__loop *loop);
 void actr__loop_process(struct actr__loop *loop);

@@ -9,21 +9,22 @@
 struct actr__loop_ops {
 	void (*wake)(struct actr__loop *loop); /* any thread */
 	int (*io_start)(struct actr__loop *loop, struct actr__io *io, unsigned events,
-	                actr_error *err);
+			actr_error *err);
 	void (*io_stop)(struct actr__loop *loop, struct actr__io *io);
 	void (*free)(struct actr__loop *loop);
 };
 
 struct actr__loop {
 	const struct actr__loop_ops *ops; /* const after init */
-	uint64_t now_ns;                  /* loop */
-	struct actr__timer **heap;        /* loop; heap[0] unused */
+	uint64_t now_ns;		  /* loop */
+	struct actr__timer **heap;	  /* loop; heap[0] unused */
 	size_t heap_count, heap_capacity; /* loop */
+	uint64_t timers_armed;		  /* loop */
 	struct actr__mpsc posted;
-	atomic_bool wake_pending;       /* atomic: a wake-up is under way */
-	struct actr__list deferred;     /* loop */
-	_Atomic(pthread_t *) runner;    /* atomic: the thread in run or process */
-	atomic_bool stopping;           /* atomic */
+	atomic_bool wake_pending;    /* atomic: a wake-up is under way */
+	struct actr__list deferred;  /* loop */
+	_Atomic(pthread_t *) runner; /* atomic: the thread in run or process */
+	atomic_bool stopping;	     /* atomic */
 };
 
 void actr__loop_base_init(struct actr__loop *loop, const struct actr__loop_ops *ops);

@@ -30,7 +30,7 @@ static void on_due(struct actr__timer *timer)
 
 static void timers_fire_in_order_of_virtual_time(void **state)
 {
-	struct probe probes[64] = { 0 };
+	struct probe probes[64] = {0};
 	struct actr__loop *loop;
 	uint64_t start;
 
@@ -85,7 +85,7 @@ static void *post_from_elsewhere(void *arg)
 
 static void a_task_of_another_thread_runs_and_its_deferred_part_once(void **state)
 {
-	struct probe p = { .task.run = on_task };
+	struct probe p = {.task.run = on_task};
 	pthread_t thread;
 
 	(void)state;
@@ -113,7 +113,7 @@ static void on_ready(struct actr__io *io, unsigned events)
 
 static void a_readable_descriptor_is_told_and_may_be_closed_at_once(void **state)
 {
-	struct probe p = { .io.on_ready = on_ready };
+	struct probe p = {.io.on_ready = on_ready};
 	int ends[2];
 
 	(void)state;
@@ -139,7 +139,7 @@ static void on_due_stop(struct actr__timer *timer)
 
 static void a_real_timer_ends_the_poll(void **state)
 {
-	struct probe p = { 0 };
+	struct probe p = {0};
 
 	(void)state;
 	assert_int_equal(actr__loop_new(&p.loop, NULL), 0);

@@ -1,10 +1,10 @@
 /*
  * The loop over libuv.
  *
- * libuv gives epoll and the foreign-loop contract that libwebsockets needs; timers and tasks are ours
- * (loop.c) and ride on one uv_timer and one uv_async. Order in one uv turn: uv timers (we run ours in
- * the prepare phase, so a blocking poll never overlooks one), poll, check. Tasks run in prepare and
- * in check, so whatever a callback deferred leaves before the loop sleeps.
+ * libuv gives epoll and the foreign-loop contract that libwebsockets needs; timers and tasks are
+ * ours (loop.c) and ride on one uv_timer and one uv_async. Order in one uv turn: uv timers (we run
+ * ours in the prepare phase, so a blocking poll never overlooks one), poll, check. Tasks run in
+ * prepare and in check, so whatever a callback deferred leaves before the loop sleeps.
  */
 #include "loop/loop_internal.h"
 
@@ -15,12 +15,12 @@
 struct uv_backed_loop {
 	struct actr__loop base;
 	uv_loop_t uv;
-	uv_timer_t alarm;     /* wakes the poll for the first of our timers */
-	uv_async_t async;     /* wakes the poll for posted tasks */
+	uv_timer_t alarm; /* wakes the poll for the first of our timers */
+	uv_async_t async; /* wakes the poll for posted tasks */
 	uv_prepare_t prepare;
 	uv_check_t check;
-	uv_idle_t idle;       /* active while tasks are left: the poll must not block */
-	bool busy;            /* something ran in this turn */
+	uv_idle_t idle; /* active while tasks are left: the poll must not block */
+	bool busy;	/* something ran in this turn */
 	unsigned spin_us;
 	pthread_t thread;
 };
@@ -143,9 +143,9 @@ static int io_start(struct actr__loop *loop, struct actr__io *io, unsigned event
 		io->handle = handle;
 	}
 	rc = uv_poll_start(&io->handle->poll,
-	                   (events & ACTR__IO_READ ? UV_READABLE : 0) |
-	                           (events & ACTR__IO_WRITE ? UV_WRITABLE : 0),
-	                   on_poll);
+			   (events & ACTR__IO_READ ? UV_READABLE : 0) |
+				   (events & ACTR__IO_WRITE ? UV_WRITABLE : 0),
+			   on_poll);
 	if (rc < 0) {
 		actr__io_stop(loop, io);
 		return ACTR_FAIL_ERRNO(err, ACTR_E_IO, -rc, "cannot watch fd %d", io->fd);
@@ -259,12 +259,13 @@ static void free_loop(struct actr__loop *loop)
 	uv_close((uv_handle_t *)&self->check, NULL);
 	uv_close((uv_handle_t *)&self->idle, NULL);
 	uv_run(&self->uv, UV_RUN_DEFAULT); /* the close callbacks, also those of io handles */
-	(void)uv_loop_close(&self->uv);    /* EBUSY would be a handle of somebody else: a leak report */
+	(void)uv_loop_close(
+		&self->uv); /* EBUSY would be a handle of somebody else: a leak report */
 	actr__loop_base_done(loop);
 	actr__free(self);
 }
 
-const struct actr__loop_ops actr__loop_uv_ops = { wake, io_start, io_stop, free_loop };
+const struct actr__loop_ops actr__loop_uv_ops = {wake, io_start, io_stop, free_loop};
 
 static int init_handles(struct uv_backed_loop *self)
 {

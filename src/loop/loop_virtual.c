@@ -1,6 +1,6 @@
 /*
- * The loop whose time is moved by hand: from one armed timer to the next, so a test of an hour takes
- * microseconds and repeats exactly.
+ * The loop whose time is moved by hand: from one armed timer to the next, so a test of an hour
+ * takes microseconds and repeats exactly.
  */
 #include "loop/loop_internal.h"
 
@@ -30,7 +30,7 @@ static void free_loop(struct actr__loop *loop)
 	actr__free(loop);
 }
 
-static const struct actr__loop_ops ops = { wake, io_start, io_stop, free_loop };
+static const struct actr__loop_ops ops = {wake, io_start, io_stop, free_loop};
 
 int actr__loop_new_virtual(struct actr__loop **ret_loop, actr_error *err)
 {

@@ -1,0 +1,112 @@
+/*
+ * Door of transport: messages to actors, whatever connection that takes.
+ *
+ * A peer is made by the first send to it, or by its offer. It has at most one current wire; when
+ * that is lost, what had not left is carried over to a new one within its deadline, and what had
+ * left is told as lost. A peer without a wire and without anything to send is forgotten. Loop
+ * thread only.
+ */
+#ifndef ACTR_TRANSPORT_H
+#define ACTR_TRANSPORT_H
+
+#include "base/base.h"
+#include "loop/loop.h"
+#include "protocol/protocol.h"
+#include "wire/wire.h"
+
+struct actr__transport;
+struct actr__send; /* a queued message */
+
+enum actr__peer_state {
+	ACTR__PEER_IDLE,
+	ACTR__PEER_CONNECTING,
+	ACTR__PEER_OPEN,
+	ACTR__PEER_RECOVERING,
+};
+
+struct actr__transport_events {
+	/* One reference of msg passes. `from` is who the connection was made with, borrowed. */
+	void (*on_message)(void *owner, const actr_id *from, struct actr__msg *msg);
+	/* Each transition once. why: NULL unless something failed. detail: the path when open. */
+	void (*on_peer)(void *owner, const actr_id *id, uint64_t session,
+			enum actr__peer_state state, const char *detail, const actr_error *why);
+	/* The session ended: what was sent on it and needs an answer will not get one. */
+	void (*on_lost)(void *owner, const actr_id *id, uint64_t session, const actr_error *why);
+	/* Relay this to the peer. A negative result fails the connection attempt. */
+	int (*on_signal)(void *owner, const actr_id *to, const struct actr__signal *signal,
+			 actr_error *err);
+	/* A lane that had a queue has none any more. */
+	void (*on_writable)(void *owner, const actr_id *id, unsigned lane);
+};
+
+/* How wires are made: WebRTC in the product, simulated ones in tests. */
+struct actr__wire_maker {
+	int (*dial)(void *user, const actr_id *peer, const struct actr__wire_events *events,
+		    void *owner, uint64_t session, struct actr__wire **ret_wire, actr_error *err);
+	int (*accept)(void *user, const actr_id *peer, const struct actr__signal *offer,
+		      const struct actr__wire_events *events, void *owner, uint64_t session,
+		      struct actr__wire **ret_wire, actr_error *err);
+	void *user;
+};
+
+struct actr__transport_options {
+	size_t max_peers;	 /* 0: 1,024 */
+	size_t max_queued_bytes; /* a peer, over all lanes; 0: 4 MiB */
+};
+
+int actr__transport_new(struct actr__loop *loop, const struct actr__transport_options *options,
+			const struct actr__wire_maker *maker,
+			const struct actr__transport_events *events, void *owner,
+			struct actr__transport **ret_transport, actr_error *err);
+/* Frees all wires without events and fails what is queued. NULL is fine; returns NULL. */
+struct actr__transport *actr__transport_free(struct actr__transport *transport);
+
+/*
+ * Send, dialling first if need be. Returns 0: it is on its way; 1: queued, then on_done comes
+ * exactly once with its fate, unless it is cancelled before; negative: refused (RESOURCE_EXHAUSTED,
+ * TOO_LARGE, NOMEM …). The message is copied. It is given up at `expires_ns` (loop time).
+ */
+int actr__transport_send(struct actr__transport *transport, const actr_id *to, unsigned lane,
+			 actr_bytes message, uint64_t expires_ns,
+			 void (*on_done)(void *user, const actr_error *err), void *user,
+			 struct actr__send **ret_queued, actr_error *err);
+/* Forget a queued message; on_done does not come. */
+void actr__send_cancel(struct actr__send *send);
+
+/* A signal that the server relayed from `from`. */
+void actr__transport_signal(struct actr__transport *transport, const actr_id *from,
+			    const struct actr__signal *signal);
+/* The server says that relays to this peer fail: its connection attempt ends with this error. */
+void actr__transport_unreachable(struct actr__transport *transport, const actr_id *id,
+				 const actr_error *why);
+/* Close one connection, or all; told by on_lost and on_peer. */
+void actr__transport_close_peer(struct actr__transport *transport, const actr_id *id);
+void actr__transport_close_all(struct actr__transport *transport);
+size_t actr__transport_peer_count(const struct actr__transport *transport);
+
+/* 0 when there is no such peer or it has no wire. */
+uint64_t actr__transport_session(const struct actr__transport *transport, const actr_id *id);
+/* Wire of a peer for media and statistics; NULL for none. Borrowed for this turn. */
+struct actr__wire *actr__transport_wire(const struct actr__transport *transport, const actr_id *id);
+/* Bytes queued here and in the wire for one lane. */
+size_t actr__transport_buffered(const struct actr__transport *transport, const actr_id *id,
+				unsigned lane);
+void actr__transport_each(const struct actr__transport *transport,
+			  void (*visit)(void *user, const actr_id *id, enum actr__peer_state state,
+					const struct actr__wire_stats *stats),
+			  void *user);
+
+/* Identity in maps: realm and serial are unique, the type follows from them. */
+static inline uint64_t actr__id_hash(const actr_id *id)
+{
+	uint64_t key[2] = {id->serial, id->realm};
+
+	return actr__hash(key, sizeof key);
+}
+
+static inline bool actr__id_same(const actr_id *a, const actr_id *b)
+{
+	return a->serial == b->serial && a->realm == b->realm;
+}
+
+#endif

@@ -1,0 +1,400 @@
+/*
+ * Two transports on a simulated network in virtual time; the test relays their signals.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "transport/transport.h"
+#include "wire/sim/sim.h"
+
+struct world;
+
+struct end {
+	struct world *world;
+	struct actr__transport *transport;
+	actr_id id;
+	struct end *other;
+	char got[4096]; /* what arrived, one after the other */
+	char states[128];
+	unsigned lost;
+	int last_lost_code;
+	unsigned sent_ok, sent_failed;
+	int last_failure;
+	bool relay_refused;
+};
+
+struct world {
+	struct actr__loop *loop;
+	struct actr__sim_net net;
+	struct end a, b;
+};
+
+static void on_message(void *owner, const actr_id *from, struct actr__msg *msg)
+{
+	struct end *end = owner;
+	size_t used = strlen(end->got);
+
+	assert_true(actr__id_same(from, &end->other->id));
+	snprintf(end->got + used, sizeof end->got - used, "%.*s,", (int)msg->size,
+		 (const char *)msg->data);
+	actr__msg_unref(msg);
+}
+
+static void on_peer(void *owner, const actr_id *id, uint64_t session, enum actr__peer_state state,
+		    const char *detail, const actr_error *why)
+{
+	struct end *end = owner;
+	size_t used = strlen(end->states);
+
+	(void)id;
+	(void)session;
+	(void)detail;
+	(void)why;
+	snprintf(end->states + used, sizeof end->states - used, "%c", "icor"[state]);
+}
+
+static void on_lost(void *owner, const actr_id *id, uint64_t session, const actr_error *why)
+{
+	struct end *end = owner;
+
+	(void)id;
+	(void)session;
+	end->lost++;
+	end->last_lost_code = why->code;
+}
+
+static int on_signal(void *owner, const actr_id *to, const struct actr__signal *signal,
+		     actr_error *err)
+{
+	struct end *end = owner;
+
+	(void)to;
+	if (end->relay_refused)
+		return ACTR_FAIL(err, ACTR_E_UNAVAILABLE, "no signaling connection");
+	actr__transport_signal(end->other->transport, &end->id, signal);
+	return 0;
+}
+
+static void on_writable(void *owner, const actr_id *id, unsigned lane)
+{
+	(void)owner;
+	(void)id;
+	(void)lane;
+}
+
+static const struct actr__transport_events events = {on_message, on_peer, on_lost, on_signal,
+						     on_writable};
+
+static int dial(void *user, const actr_id *peer, const struct actr__wire_events *wire_events,
+		void *owner, uint64_t session, struct actr__wire **ret, actr_error *err)
+{
+	(void)peer;
+	return actr__sim_dial(user, wire_events, owner, session, ret, err);
+}
+
+static int accept_offer(void *user, const actr_id *peer, const struct actr__signal *offer,
+			const struct actr__wire_events *wire_events, void *owner, uint64_t session,
+			struct actr__wire **ret, actr_error *err)
+{
+	(void)peer;
+	return actr__sim_accept(user, offer, wire_events, owner, session, ret, err);
+}
+
+static void end_init(struct end *end, struct world *world, uint64_t serial, struct end *other)
+{
+	struct actr__wire_maker maker = {dial, accept_offer, &world->net};
+	struct actr__transport_options options = {.max_peers = 4, .max_queued_bytes = 1000};
+
+	end->world = world;
+	end->other = other;
+	end->id.realm = 1;
+	end->id.serial = serial;
+	assert_int_equal(actr__transport_new(world->loop, &options, &maker, &events, end,
+					     &end->transport, NULL),
+			 0);
+}
+
+static int setup(void **state)
+{
+	struct world *w = actr__new0(struct world);
+
+	assert_non_null(w);
+	assert_int_equal(actr__loop_new_virtual(&w->loop, NULL), 0);
+	actr__sim_net_init(&w->net, w->loop);
+	end_init(&w->a, w, 1, &w->b);
+	end_init(&w->b, w, 2, &w->a);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	actr__transport_free(w->a.transport);
+	actr__transport_free(w->b.transport);
+	assert_int_equal(w->net.open_wires, 0);
+	actr__loop_free(w->loop);
+	actr__free(w);
+	return 0;
+}
+
+static void on_sent(void *user, const actr_error *err)
+{
+	struct end *end = user;
+
+	if (err) {
+		end->sent_failed++;
+		end->last_failure = err->code;
+	} else {
+		end->sent_ok++;
+	}
+}
+
+static int send_text(struct end *end, const char *text, uint64_t timeout_ms, actr_error *err)
+{
+	return actr__transport_send(end->transport, &end->other->id, ACTR_LANE_RPC_RELIABLE,
+				    actr__text(text),
+				    actr__loop_now_ns(end->world->loop) + timeout_ms * 1000000,
+				    on_sent, end, NULL, err);
+}
+
+static void the_first_send_dials_and_all_arrive_in_order(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(send_text(&w->a, "1", 1000, NULL), 1);
+	assert_int_equal(send_text(&w->a, "2", 1000, NULL), 1);
+	actr__loop_advance(w->loop, 50);
+	assert_int_equal(send_text(&w->a, "3", 1000, NULL), 0);
+	actr__loop_advance(w->loop, 5);
+	assert_string_equal(w->b.got, "1,2,3,");
+	assert_string_equal(w->a.states, "co");
+	assert_string_equal(w->b.states, "co");
+	assert_int_equal(w->a.sent_ok, 2);
+	assert_int_equal(w->a.sent_failed, 0);
+	assert_int_equal(send_text(&w->b, "back", 1000, NULL), 0);
+	actr__loop_advance(w->loop, 5);
+	assert_string_equal(w->a.got, "back,");
+}
+
+static void defect_5_a_send_to_nobody_ends_by_its_deadline(void **state)
+{
+	struct world *w = *state;
+
+	w->net.mute = true;
+	assert_int_equal(send_text(&w->a, "1", 500, NULL), 1);
+	actr__loop_advance(w->loop, 499);
+	assert_int_equal(w->a.sent_failed, 0);
+	actr__loop_advance(w->loop, 1);
+	assert_int_equal(w->a.sent_failed, 1);
+	assert_int_equal(w->a.last_failure, ACTR_E_TIMEOUT);
+}
+
+static void defect_6_a_thousand_first_sends_make_one_connection(void **state)
+{
+	struct world *w = *state;
+	unsigned queued = 0;
+
+	for (int i = 0; i < 1000; i++)
+		queued += send_text(&w->a, "x", 1000, NULL) == 1;
+	actr__loop_advance(w->loop, 50);
+	assert_int_equal(queued, 1000);
+	assert_int_equal(w->a.sent_ok, 1000);
+	assert_int_equal(w->net.next_token, 1);
+}
+
+static void defect_16_simultaneous_first_sends_share_one_connection(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(send_text(&w->a, "from a", 1000, NULL), 1);
+	assert_int_equal(send_text(&w->b, "from b", 1000, NULL), 1);
+	actr__loop_advance(w->loop, 500);
+	assert_string_equal(w->b.got, "from a,");
+	assert_string_equal(w->a.got, "from b,");
+	assert_int_equal(w->net.open_wires, 2);
+}
+
+static void defect_2_after_a_loss_the_next_send_dials_anew(void **state)
+{
+	struct world *w = *state;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	actr__sim_cut(&w->net, "the cable was pulled");
+	actr__loop_advance(w->loop, 5);
+	assert_int_equal(w->a.lost, 1);
+	assert_int_equal(w->a.last_lost_code, ACTR_E_UNAVAILABLE);
+	assert_int_equal(actr__transport_peer_count(w->a.transport), 0);
+	assert_int_equal(send_text(&w->a, "2", 1000, NULL), 1);
+	actr__loop_advance(w->loop, 50);
+	assert_string_equal(w->b.got, "1,2,");
+	assert_string_equal(w->a.states, "coico");
+}
+
+static void defect_26_closing_all_tells_each_loss_once(void **state)
+{
+	struct world *w = *state;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	actr__transport_close_all(w->a.transport);
+	actr__transport_close_all(w->a.transport);
+	actr__loop_advance(w->loop, 50);
+	assert_int_equal(w->a.lost, 1);
+	assert_int_equal(w->b.lost, 1);
+	assert_string_equal(w->a.states, "coi");
+	assert_int_equal(actr__transport_peer_count(w->b.transport), 0);
+}
+
+static void defect_49_a_failed_first_try_leaves_nothing_behind(void **state)
+{
+	struct world *w = *state;
+	actr_error why = ACTR_ERROR_INIT;
+
+	w->net.mute = true;
+	send_text(&w->a, "1", 5000, NULL);
+	actr__loop_advance(w->loop, 5);
+	ACTR_FAIL(&why, ACTR_E_NOT_FOUND, "target unknown");
+	actr__transport_unreachable(w->a.transport, &w->b.id, &why);
+	assert_int_equal(w->a.last_failure, ACTR_E_NOT_FOUND);
+	assert_int_equal(actr__transport_peer_count(w->a.transport), 0);
+	w->net.mute = false;
+	assert_int_equal(send_text(&w->a, "2", 1000, NULL), 1);
+	actr__loop_advance(w->loop, 50);
+	assert_string_equal(w->b.got, "2,");
+}
+
+static void a_refused_dial_is_tried_again_within_the_deadline(void **state)
+{
+	struct world *w = *state;
+
+	w->net.dial_fails = true;
+	assert_int_equal(send_text(&w->a, "1", 5000, NULL), 1);
+	actr__loop_advance(w->loop, 1000);
+	assert_string_equal(w->b.got, "1,");
+	assert_int_equal(w->a.sent_ok, 1);
+}
+
+static void without_signaling_a_send_waits_for_it(void **state)
+{
+	struct world *w = *state;
+
+	w->a.relay_refused = true;
+	send_text(&w->a, "1", 5000, NULL);
+	actr__loop_advance(w->loop, 1000);
+	assert_int_equal(w->a.sent_failed, 0);
+	w->a.relay_refused = false;
+	actr__loop_advance(w->loop, 3000);
+	assert_string_equal(w->b.got, "1,");
+}
+
+static void a_recovering_connection_holds_sends_and_then_gives_them(void **state)
+{
+	struct world *w = *state;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	actr__sim_set_recovering(&w->net, true);
+	assert_int_equal(send_text(&w->a, "2", 1000, NULL), 1);
+	actr__loop_advance(w->loop, 100);
+	assert_string_equal(w->b.got, "1,");
+	actr__sim_set_recovering(&w->net, false);
+	actr__loop_advance(w->loop, 5);
+	assert_string_equal(w->b.got, "1,2,");
+	assert_string_equal(w->a.states, "coro");
+}
+
+static void a_full_window_queues_and_the_queue_has_a_bound(void **state)
+{
+	struct world *w = *state;
+	actr_error err = ACTR_ERROR_INIT;
+	int rc = 0;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	w->net.window_bytes = 10;
+	for (int i = 0; i < 200 && rc >= 0; i++)
+		rc = send_text(&w->a, "0123456789", 60000, &err);
+	assert_int_equal(rc, ACTR_E_RESOURCE_EXHAUSTED);
+	assert_true(actr__transport_buffered(w->a.transport, &w->b.id, 0) <= 1010);
+	actr__loop_advance(w->loop, 1000);
+	assert_int_equal(actr__transport_buffered(w->a.transport, &w->b.id, 0), 0);
+	assert_int_equal(strlen(w->b.got), 2 + 101 * 11);
+}
+
+static void a_cancelled_send_never_leaves(void **state)
+{
+	struct world *w = *state;
+	struct actr__send *queued = NULL;
+
+	assert_int_equal(actr__transport_send(w->a.transport, &w->b.id, 0, actr__text("1"),
+					      UINT64_MAX, on_sent, &w->a, &queued, NULL),
+			 1);
+	actr__send_cancel(queued);
+	actr__loop_advance(w->loop, 100);
+	assert_string_equal(w->b.got, "");
+	assert_int_equal(w->a.sent_ok + w->a.sent_failed, 0);
+}
+
+static void sizes_and_lanes_are_checked(void **state)
+{
+	static const uint8_t big[ACTR__MESSAGE_MAX + 1];
+	struct world *w = *state;
+
+	assert_int_equal(actr__transport_send(w->a.transport, &w->b.id, 0, actr__bytes(big, 0), 0,
+					      NULL, NULL, NULL, NULL),
+			 ACTR_E_INVALID_ARGUMENT);
+	assert_int_equal(actr__transport_send(w->a.transport, &w->b.id, 4, actr__text("x"), 0, NULL,
+					      NULL, NULL, NULL),
+			 ACTR_E_INVALID_ARGUMENT);
+	assert_int_equal(actr__transport_send(w->a.transport, &w->b.id, 0,
+					      actr__bytes(big, sizeof big), 0, NULL, NULL, NULL,
+					      NULL),
+			 ACTR_E_TOO_LARGE);
+	assert_int_equal(actr__transport_peer_count(w->a.transport), 0);
+}
+
+static void the_number_of_peers_has_a_bound(void **state)
+{
+	struct world *w = *state;
+	actr_id id = {.realm = 1};
+
+	for (id.serial = 10; id.serial < 14; id.serial++)
+		assert_int_equal(actr__transport_send(w->a.transport, &id, 0, actr__text("x"),
+						      UINT64_MAX, NULL, NULL, NULL, NULL),
+				 1);
+	assert_int_equal(actr__transport_send(w->a.transport, &id, 0, actr__text("x"), UINT64_MAX,
+					      NULL, NULL, NULL, NULL),
+			 ACTR_E_RESOURCE_EXHAUSTED);
+}
+
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(the_first_send_dials_and_all_arrive_in_order),
+		WORLD_TEST(defect_5_a_send_to_nobody_ends_by_its_deadline),
+		WORLD_TEST(defect_6_a_thousand_first_sends_make_one_connection),
+		WORLD_TEST(defect_16_simultaneous_first_sends_share_one_connection),
+		WORLD_TEST(defect_2_after_a_loss_the_next_send_dials_anew),
+		WORLD_TEST(defect_26_closing_all_tells_each_loss_once),
+		WORLD_TEST(defect_49_a_failed_first_try_leaves_nothing_behind),
+		WORLD_TEST(a_refused_dial_is_tried_again_within_the_deadline),
+		WORLD_TEST(without_signaling_a_send_waits_for_it),
+		WORLD_TEST(a_recovering_connection_holds_sends_and_then_gives_them),
+		WORLD_TEST(a_full_window_queues_and_the_queue_has_a_bound),
+		WORLD_TEST(a_cancelled_send_never_leaves),
+		WORLD_TEST(sizes_and_lanes_are_checked),
+		WORLD_TEST(the_number_of_peers_has_a_bound),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
