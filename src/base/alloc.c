@@ -24,9 +24,9 @@ static void system_release(void *user, void *block)
 	free(block);
 }
 
-static const actr_allocator system_allocator = { system_allocate, system_reallocate,
-	                                         system_release, NULL };
-static actr_allocator current = { system_allocate, system_reallocate, system_release, NULL };
+static const actr_allocator system_allocator = {system_allocate, system_reallocate, system_release,
+						NULL};
+static actr_allocator current = {system_allocate, system_reallocate, system_release, NULL};
 
 void actr_set_allocator(const actr_allocator *allocator)
 {

@@ -1,5 +1,6 @@
 /*
- * Blocks double from 1 KiB; what is larger than a block gets one of its own size. Freed all at once.
+ * Blocks double from 1 KiB; what is larger than a block gets one of its own size. Freed all at
+ * once.
  */
 #include "base/arena.h"
 
@@ -8,7 +9,7 @@
 #include "base/alloc.h"
 
 #define FIRST_BLOCK_SIZE 1024
-#define MAX_BLOCK_SIZE   (64 * 1024)
+#define MAX_BLOCK_SIZE	 (64 * 1024)
 
 struct actr__arena_block {
 	struct actr__arena_block *next;

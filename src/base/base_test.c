@@ -27,12 +27,12 @@ static void a_map_finds_what_was_inserted_and_keeps_its_bound(void **state)
 	for (unsigned i = 0; i < 1000; i++) {
 		entries[i].key = i;
 		assert_int_equal(actr__map_insert(&map, &entries[i].node, actr__hash(&i, sizeof i)),
-		                 0);
+				 0);
 	}
-	struct entry more = { .key = 5000 };
+	struct entry more = {.key = 5000};
 	assert_int_equal(actr__map_insert(&map, &more.node, 1), ACTR_E_RESOURCE_EXHAUSTED);
 	assert_ptr_equal(actr__map_find(&map, actr__hash(&key, sizeof key), match, &key),
-	                 &entries[7].node);
+			 &entries[7].node);
 	actr__map_remove(&map, &entries[7].node);
 	assert_null(actr__map_find(&map, actr__hash(&key, sizeof key), match, &key));
 	assert_int_equal(map.count, 999);
@@ -78,12 +78,13 @@ static void a_buffer_refuses_to_pass_its_bound(void **state)
 
 static void every_error_code_has_a_name_and_survives_the_wire(void **state)
 {
-	static const int roundtrip[] = { ACTR_E_INVALID_ARGUMENT, ACTR_E_NOT_FOUND, ACTR_E_INTERNAL,
-		                         ACTR_E_UNAVAILABLE, ACTR_E_TIMEOUT };
+	static const int roundtrip[] = {ACTR_E_INVALID_ARGUMENT, ACTR_E_NOT_FOUND, ACTR_E_INTERNAL,
+					ACTR_E_UNAVAILABLE, ACTR_E_TIMEOUT};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(roundtrip); i++)
-		assert_int_equal(actr_error_from_wire(actr_error_to_wire(roundtrip[i])), roundtrip[i]);
+		assert_int_equal(actr_error_from_wire(actr_error_to_wire(roundtrip[i])),
+				 roundtrip[i]);
 	assert_int_equal(actr_error_to_wire(ACTR_E_UNKNOWN_ROUTE), 404);
 	assert_int_equal(actr_error_from_wire(10002), ACTR_E_TIMEOUT);
 	assert_int_equal(actr_error_from_wire(777), ACTR_E_INTERNAL);
@@ -141,7 +142,7 @@ struct item {
 static void a_queue_gives_back_in_order(void **state)
 {
 	struct actr__mpsc q;
-	struct item items[3] = { { .value = 1 }, { .value = 2 }, { .value = 3 } };
+	struct item items[3] = {{.value = 1}, {.value = 2}, {.value = 3}};
 
 	(void)state;
 	actr__mpsc_init(&q);
@@ -151,7 +152,7 @@ static void a_queue_gives_back_in_order(void **state)
 			actr__mpsc_push(&q, &items[i].node);
 		for (int i = 0; i < 3; i++)
 			assert_int_equal(container_of(actr__mpsc_pop(&q), struct item, node)->value,
-			                 i + 1);
+					 i + 1);
 		assert_null(actr__mpsc_pop(&q));
 	}
 }

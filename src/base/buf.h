@@ -27,7 +27,8 @@ int actr__buf_puts(struct actr__buf *buf, const char *text);
 int actr__buf_printf(struct actr__buf *buf, const char *format, ...) ACTR_PRINTF(2, 3);
 /* Drop bytes at the front. */
 void actr__buf_consume(struct actr__buf *buf, size_t size);
-/* The text with its terminating 0 (not counted in size); NULL when an append failed. Still the buf's. */
+/* The text with its terminating 0 (not counted in size); NULL when an append failed. Still the
+ * buf's. */
 char *actr__buf_text(struct actr__buf *buf);
 /* The same, handed over to the caller (actr__free); the buf is empty afterwards. */
 char *actr__buf_take_text(struct actr__buf *buf);

@@ -22,11 +22,11 @@ static int64_t system_wall_ms(void *user)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static actr_clock current = { system_monotonic_ns, system_wall_ms, NULL };
+static actr_clock current = {system_monotonic_ns, system_wall_ms, NULL};
 
 void actr_set_clock(const actr_clock *clock)
 {
-	static const actr_clock system_clock = { system_monotonic_ns, system_wall_ms, NULL };
+	static const actr_clock system_clock = {system_monotonic_ns, system_wall_ms, NULL};
 
 	current = clock ? *clock : system_clock;
 }

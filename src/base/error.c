@@ -16,7 +16,7 @@ struct entry {
 };
 
 static const struct entry entries[] = {
-#define ENTRY(name, number, wire, retry, text) { number, wire, retry, "ACTR_E_" #name, text },
+#define ENTRY(name, number, wire, retry, text) {number, wire, retry, "ACTR_E_" #name, text},
 	ACTR_ERROR_MAP(ENTRY)
 #undef ENTRY
 };
@@ -64,10 +64,10 @@ int actr_error_from_wire(uint32_t wire_code)
 {
 	/* reference.md 10 row 18: 10001 Unavailable … 10011 ConnectionNotReady. */
 	static const int later[] = {
-		ACTR_E_UNAVAILABLE,       ACTR_E_TIMEOUT,       ACTR_E_NOT_FOUND,
+		ACTR_E_UNAVAILABLE,	  ACTR_E_TIMEOUT,	   ACTR_E_NOT_FOUND,
 		ACTR_E_PERMISSION_DENIED, ACTR_E_INVALID_ARGUMENT, ACTR_E_NOT_FOUND,
-		ACTR_E_NOT_FOUND,         ACTR_E_INVALID_ARGUMENT, ACTR_E_UNIMPLEMENTED,
-		ACTR_E_INTERNAL,          ACTR_E_UNAVAILABLE,
+		ACTR_E_NOT_FOUND,	  ACTR_E_INVALID_ARGUMENT, ACTR_E_UNIMPLEMENTED,
+		ACTR_E_INTERNAL,	  ACTR_E_UNAVAILABLE,
 	};
 
 	if (wire_code >= 10001 && wire_code <= 10011)

@@ -13,7 +13,7 @@ int actr__log_level = -1;
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static void (*sink)(void *user, const actr_log_record *record); /* lock */
-static void *sink_user;                                        /* lock */
+static void *sink_user;						/* lock */
 
 void actr_set_log(actr_log_level level, void (*fn)(void *, const actr_log_record *), void *user)
 {
@@ -25,7 +25,7 @@ void actr_set_log(actr_log_level level, void (*fn)(void *, const actr_log_record
 }
 
 void actr__log_emit(actr_log_level level, int severity, const char *category,
-                    const struct actr__log_ids *ids, const char *format, ...)
+		    const struct actr__log_ids *ids, const char *format, ...)
 {
 	char message[1024];
 	va_list args;
@@ -50,13 +50,13 @@ void actr__log_emit(actr_log_level level, int severity, const char *category,
 
 void actr_log_stderr(void *user, const actr_log_record *record)
 {
-	static const char *const names[] = { "error", "warn", "info", "debug" };
+	static const char *const names[] = {"error", "warn", "info", "debug"};
 
 	(void)user;
 	fprintf(stderr, "level=%s category=%s%s%s%s%s %s\n", names[record->level & 3],
-	        record->category, record->request_id ? " request_id=" : "",
-	        record->request_id ? record->request_id : "", record->trace_id ? " trace_id=" : "",
-	        record->trace_id ? record->trace_id : "", record->message);
+		record->category, record->request_id ? " request_id=" : "",
+		record->request_id ? record->request_id : "", record->trace_id ? " trace_id=" : "",
+		record->trace_id ? record->trace_id : "", record->message);
 }
 
 char *actr__log_quote(const void *text, size_t size, char *out, size_t out_size)

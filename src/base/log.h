@@ -6,13 +6,13 @@
 
 struct actr__log_ids {
 	const char *request_id; /* or NULL */
-	const char *trace_id;   /* or NULL */
+	const char *trace_id;	/* or NULL */
 };
 
 extern int actr__log_level; /* -1: no sink */
 
 void actr__log_emit(actr_log_level level, int severity, const char *category,
-                    const struct actr__log_ids *ids, const char *format, ...) ACTR_PRINTF(5, 6);
+		    const struct actr__log_ids *ids, const char *format, ...) ACTR_PRINTF(5, 6);
 
 #define ACTR_LOG_IDS(level, severity, category, ids, ...)                                          \
 	do {                                                                                       \
@@ -23,8 +23,8 @@ void actr__log_emit(actr_log_level level, int severity, const char *category,
 #define ACTR_LOG(level, severity, category, ...)                                                   \
 	ACTR_LOG_IDS(level, severity, category, NULL, __VA_ARGS__)
 
-#define ACTR_DEBUG(category, ...)          ACTR_LOG(ACTR_LOG_DEBUG, 0, category, __VA_ARGS__)
-#define ACTR_INFO(category, ...)           ACTR_LOG(ACTR_LOG_INFO, 0, category, __VA_ARGS__)
+#define ACTR_DEBUG(category, ...)	   ACTR_LOG(ACTR_LOG_DEBUG, 0, category, __VA_ARGS__)
+#define ACTR_INFO(category, ...)	   ACTR_LOG(ACTR_LOG_INFO, 0, category, __VA_ARGS__)
 #define ACTR_WARN(severity, category, ...) ACTR_LOG(ACTR_LOG_WARN, severity, category, __VA_ARGS__)
 #define ACTR_ERR(severity, category, ...)  ACTR_LOG(ACTR_LOG_ERROR, severity, category, __VA_ARGS__)
 

@@ -72,7 +72,7 @@ static struct actr__map_node **bucket(const struct actr__map *map, uint64_t hash
 }
 
 struct actr__map_node *actr__map_find(const struct actr__map *map, uint64_t hash,
-                                      actr__map_match match, const void *key)
+				      actr__map_match match, const void *key)
 {
 	if (!map->bucket_count)
 		return NULL;
@@ -144,7 +144,7 @@ struct actr__map_node *actr__map_any(const struct actr__map *map)
 }
 
 void actr__map_each(const struct actr__map *map, bool (*visit)(struct actr__map_node *, void *),
-                    void *user)
+		    void *user)
 {
 	for (size_t i = 0; i < map->bucket_count; i++) {
 		for (struct actr__map_node *node = map->buckets[i]; node; node = node->next) {

@@ -31,7 +31,7 @@ void actr__map_init(struct actr__map *map, size_t max);
 /* The entries are the caller's: empty it first, or let them go. */
 void actr__map_done(struct actr__map *map);
 struct actr__map_node *actr__map_find(const struct actr__map *map, uint64_t hash,
-                                      actr__map_match match, const void *key);
+				      actr__map_match match, const void *key);
 /* 0, ACTR_E_NOMEM, or ACTR_E_RESOURCE_EXHAUSTED at the bound. Does not look for an equal key. */
 int actr__map_insert(struct actr__map *map, struct actr__map_node *node, uint64_t hash);
 /* The node must be in the map. */
@@ -40,6 +40,6 @@ void actr__map_remove(struct actr__map *map, struct actr__map_node *node);
 struct actr__map_node *actr__map_any(const struct actr__map *map);
 /* Calls `visit` on each entry until it returns false. It must not change the map. */
 void actr__map_each(const struct actr__map *map, bool (*visit)(struct actr__map_node *, void *),
-                    void *user);
+		    void *user);
 
 #endif

@@ -14,7 +14,7 @@ struct actr__mpsc_node {
 
 struct actr__mpsc {
 	_Atomic(struct actr__mpsc_node *) head; /* producers */
-	struct actr__mpsc_node *tail;           /* consumer */
+	struct actr__mpsc_node *tail;		/* consumer */
 	struct actr__mpsc_node stub;
 };
 
@@ -68,8 +68,7 @@ static inline struct actr__mpsc_node *actr__mpsc_pop(struct actr__mpsc *q)
 /* Consumer only. May say false for a moment after the last pop. */
 static inline bool actr__mpsc_empty(struct actr__mpsc *q)
 {
-	return q->tail == &q->stub &&
-	       !atomic_load_explicit(&q->stub.next, memory_order_acquire);
+	return q->tail == &q->stub && !atomic_load_explicit(&q->stub.next, memory_order_acquire);
 }
 
 #endif

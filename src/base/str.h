@@ -10,12 +10,12 @@
 
 static inline actr_bytes actr__bytes(const void *data, size_t size)
 {
-	return (actr_bytes){ .data = data, .size = size };
+	return (actr_bytes){.data = data, .size = size};
 }
 
 static inline actr_bytes actr__text(const char *text)
 {
-	return (actr_bytes){ .data = (const uint8_t *)text, .size = text ? strlen(text) : 0 };
+	return (actr_bytes){.data = (const uint8_t *)text, .size = text ? strlen(text) : 0};
 }
 
 static inline bool actr__bytes_equal(actr_bytes a, actr_bytes b)

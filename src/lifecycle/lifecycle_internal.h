@@ -1,0 +1,139 @@
+#ifndef ACTR_LIFECYCLE_INTERNAL_H
+#define ACTR_LIFECYCLE_INTERNAL_H
+
+#include <actr/node.h>
+
+#include "base/base.h"
+#include "config/config.h"
+#include "dispatch/dispatch.h"
+#include "gate/gate.h"
+#include "loop/loop.h"
+#include "mailbox/mailbox.h"
+#include "protocol/protocol.h"
+#include "signaling/signaling.h"
+#include "transport/transport.h"
+#include "wire/webrtc/webrtc.h"
+#include "wire/websocket/websocket.h"
+
+/* --- runtime.c: the process's loop thread and what exists once on it --- */
+
+struct runtime {
+	struct actr__loop *loop;	    /* const after init */
+	struct actr__webrtc_engine *engine; /* loop; made by the first node */
+	struct actr__ws_context *websocket; /* loop; made by the first node */
+	char *ca_file;			    /* loop: of the websocket context */
+	pthread_t thread;
+	bool host;	/* const after init: the host runs the loop */
+	unsigned users; /* lock */
+};
+
+int runtime_acquire(struct runtime **ret_runtime, actr_error *err);
+/* The last one ends the loop thread, and waits for it unless it is this one. */
+void runtime_release(struct runtime *runtime);
+/* Loop: what is made once. */
+int runtime_prepare(struct runtime *runtime, const char *ca_file, actr_error *err);
+
+/* --- system.c --- */
+
+struct actr_system {
+	atomic_uint refs;
+	struct runtime *runtime; /* const after init */
+	actr_config config;	 /* const after init; the strings are the host's */
+};
+
+actr_system *system_ref(actr_system *system);
+
+/* --- node --- */
+
+enum node_state {
+	NODE_ATTACHED,
+	NODE_STARTING, /* until registered and on_start has returned */
+	NODE_RUNNING,
+	NODE_STOPPING,
+	NODE_STOPPED,
+};
+
+struct resolver {
+	struct actr__list cache; /* struct cached; most recently used first */
+	size_t cached_count;
+	struct actr__list waiting; /* struct actr__resolve, not asked for yet */
+	struct actr__list asking;  /* struct question */
+};
+
+struct actr_node {
+	atomic_uint refs;	 /* the host's handle, the ref object, the running machine */
+	actr_system *system;	 /* const after init */
+	struct runtime *runtime; /* const after init */
+	struct actr__loop *loop; /* const after init */
+	actr_workload workload;	 /* const after start */
+	const actr_service *shell_service; /* const after start */
+	const void *shell_ops;
+	void *shell_self;
+
+	struct actr_ref ref; /* embedded: a ref is a node's */
+	struct actr__endpoint endpoint;
+	atomic_bool started;	   /* start was called */
+	atomic_bool shutting_down; /* asked for */
+
+	enum node_state state;		   /* loop */
+	struct actr__ws *socket;	   /* loop: to the signaling server, or NULL */
+	struct actr__signaling *signaling; /* loop */
+	struct actr__transport *transport; /* loop */
+	struct actr__mailbox *mailbox;	   /* loop */
+	bool mailbox_closed;		   /* loop */
+	bool stop_hook_due;		   /* loop: on_start has run */
+	bool has_failed;		   /* loop: the start failed with `failure` */
+	actr_error failure;
+	struct resolver resolver;  /* loop */
+	struct actr__timer grace;  /* loop: of the present step of the shutdown */
+	unsigned stop_step;	   /* loop */
+	unsigned busy_dispatchers; /* loop */
+
+	void (*on_started)(void *user, actr_ref *ref, const actr_error *err);
+	void *on_started_user;
+	struct actr__task start_task, stop_task;
+	pthread_mutex_t stopped_lock;
+	pthread_cond_t stopped_cond;
+	bool stopped; /* lock: stopped_lock */
+};
+
+void node_unref(struct actr_node *node);
+static inline struct actr_node *node_of_ref(const actr_ref *ref)
+{
+	return container_of(ref, struct actr_node, ref);
+}
+static inline struct actr_node *node_of_endpoint(struct actr__endpoint *endpoint)
+{
+	return container_of(endpoint, struct actr_node, endpoint);
+}
+
+/* start.c: loop. */
+void node_start_on_loop(struct actr_node *node);
+/* The server gave the first id: build the network, run on_start. */
+void node_registered_first(struct actr_node *node);
+/* The start cannot succeed: undo it, tell, be stopped. */
+void node_start_failed(struct actr_node *node, const actr_error *why);
+
+/* network.c: loop. Signaling over its socket; transport over WebRTC; the gate between. */
+int network_connect(struct actr_node *node, actr_error *err);
+int network_build(struct actr_node *node, actr_error *err);
+void network_free(struct actr_node *node);
+
+/* stop.c: loop. */
+void node_stop_on_loop(struct actr_node *node);
+/* Something that the shutdown waits for has come. */
+void node_stop_go_on(struct actr_node *node);
+
+/* events.c: to the workload's on_event, on its executor, in order. */
+void node_tell(struct actr_node *node, const actr_event *event);
+
+/* resolver.c: loop. */
+extern const struct actr__endpoint_ops node_endpoint_ops;
+void resolver_init(struct resolver *resolver);
+/* Ends all waiting with this error. */
+void resolver_done(struct actr_node *node, const actr_error *why);
+/* The signaling connection is there (again). */
+void resolver_ready(struct actr_node *node);
+void resolver_forget(struct actr_node *node, const actr_id *id);
+
+#endif
