@@ -107,4 +107,35 @@ int actr__compat_check(const struct actr__spec *base, const struct actr__spec *c
 int actr__config_parse(const char *name, actr_bytes text, actr_config **ret_config,
 		       actr_error *err);
 
+/* Whole file, at most `max` bytes, with a 0 behind it that is not counted. ACTR_E_CONFIG. */
+int actr__file_read(struct actr__arena *arena, const char *path, size_t max, actr_bytes *ret_text,
+		    actr_error *err);
+/* Replace the file at once: written beside it, synced, renamed. ACTR_E_IO. */
+int actr__file_write(const char *path, actr_bytes text, actr_error *err);
+
+/* --- actr.lock.toml (reference.md 8.5; config_file_dep) --- */
+
+struct actr__locked {
+	const char *name; /* the alias in Actr.toml */
+	const char *actr_type;
+	const char *cached_at; /* RFC 3339 */
+	struct actr__spec spec;
+};
+
+struct actr__lock {
+	uint32_t version;	  /* 0: the file has no [metadata] */
+	const char *generated_at; /* RFC 3339; NULL without [metadata] */
+	struct actr__locked *dependencies;
+	size_t dependency_count;
+};
+
+/* Texts live in the arena. ACTR_E_CONFIG as for Actr.toml. */
+int actr__lock_parse(const char *name, actr_bytes text, struct actr__arena *arena,
+		     struct actr__lock *ret_lock, actr_error *err);
+/* Add or replace the entry with this name; the lock borrows. ACTR_E_NOMEM. */
+int actr__lock_put(struct actr__lock *lock, struct actr__arena *arena,
+		   const struct actr__locked *locked);
+/* As text, sorted by name, contents as blocks that diff well. 0 or the buf's failure. */
+int actr__lock_print(const struct actr__lock *lock, struct actr__buf *out);
+
 #endif

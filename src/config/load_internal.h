@@ -5,6 +5,7 @@
 #include <actr/config.h>
 
 #include "base/base.h"
+#include "config/config.h"
 #include "config/toml_internal.h"
 
 /* Bounds of lists; ours. Exports are published in one registration, which is at most 1 MiB. */
@@ -50,11 +51,5 @@ int actr__load_ice_servers(struct actr__load *load, const char *key, const struc
 /* Texts of an array into arena memory. */
 int actr__load_texts(struct actr__load *load, const char *key, const struct actr__toml *list,
 		     const char *const **ret_texts, size_t *ret_count);
-
-/* file.c: whole file, at most `max` bytes, with a 0 behind it (not counted). */
-int actr__file_read(struct actr__arena *arena, const char *path, size_t max, actr_bytes *ret_text,
-		    actr_error *err);
-/* Replace the file by `text` at once (written beside it, synced, renamed). */
-int actr__file_write(const char *path, actr_bytes text, actr_error *err);
 
 #endif
