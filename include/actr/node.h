@@ -84,7 +84,7 @@ typedef struct actr_workload {
 /* --- system ---------------------------------------------------------------------------------- */
 
 /*
- * Copies what it needs of the config. The first system of a process starts the loop thread, the
+ * The config is copied, its strings must outlive the system. The first system of a process starts the loop thread, the
  * last one ends it. Any thread; blocking.
  */
 ACTR_API int actr_system_new(const actr_config *config, actr_system **ret_system, actr_error *err);
@@ -108,8 +108,8 @@ ACTR_API int actr_node_attach(actr_system *system, const actr_workload *workload
 ACTR_API int actr_node_serve_shell(actr_node *node, const actr_service *service, const void *ops,
 				   void *self, actr_error *err);
 /*
- * Connect, register, build the transports, call on_start. A failure leaves nothing running. The
- * node belongs to the ref afterwards. Blocking; any thread but the loop's.
+ * Connect, register, build the transports, call on_start. A failure leaves nothing running, and
+ * the node is still the host's; on success it belongs to the ref. Blocking; any thread but the loop's.
  */
 ACTR_API int actr_node_start(actr_node *node, actr_ref **ret_ref, actr_error *err);
 /* The same without blocking: `on_done` on the loop thread, with a new ref or with an error. */
@@ -117,6 +117,7 @@ ACTR_API int actr_node_start_async(actr_node *node,
 				   void (*on_done)(void *user, actr_ref *ref,
 						   const actr_error *err),
 				   void *user, actr_error *err);
+/* A node that was not started, or whose start failed. NULL is fine; returns NULL. */
 ACTR_API actr_node *actr_node_unref(actr_node *node);
 
 /* --- ref: the shell's handle; any thread ------------------------------------------------------ */

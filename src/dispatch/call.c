@@ -18,71 +18,6 @@
 #define RESOLVE_ATTEMPTS 3
 #define POSTED_MAX	 65536u /* calls of other threads on their way to the loop */
 
-const actr_dest actr_dest_local = {.kind = ACTR_DEST_LOCAL};
-const actr_dest actr_dest_shell = {.kind = ACTR_DEST_SHELL};
-
-/* --- endpoint --- */
-
-static void tell_ended(struct actr__deferred *deferred);
-
-int actr__endpoint_init(struct actr__endpoint *ep, const struct actr__endpoint_ops *ops,
-			struct actr__loop *loop, actr_error *err)
-{
-	memset(ep, 0, sizeof *ep);
-	ep->ops = ops;
-	ep->loop = loop;
-	actr__list_init(&ep->calls);
-	actr__list_init(&ep->ended);
-	actr__deferred_init(&ep->tell_ended, tell_ended);
-	if (pthread_mutex_init(&ep->id_lock, NULL))
-		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make a lock");
-	return 0;
-}
-
-void actr__endpoint_done(struct actr__endpoint *ep)
-{
-	pthread_mutex_destroy(&ep->id_lock);
-}
-
-void actr__endpoint_set_id(struct actr__endpoint *ep, const actr_id *id)
-{
-	pthread_mutex_lock(&ep->id_lock);
-	ep->id = *id;
-	pthread_mutex_unlock(&ep->id_lock);
-}
-
-actr_id actr__endpoint_id(struct actr__endpoint *ep)
-{
-	actr_id id;
-
-	pthread_mutex_lock(&ep->id_lock);
-	id = ep->id;
-	pthread_mutex_unlock(&ep->id_lock);
-	return id;
-}
-
-void actr__endpoint_close(struct actr__endpoint *ep, const actr_error *why)
-{
-	ep->closing = true;
-	while (!actr__list_empty(&ep->calls))
-		call_end(container_of(ep->calls.next, actr_call, link), why->code, why);
-}
-
-/* --- ref --- */
-
-actr_ref *actr_ref_ref(actr_ref *ref)
-{
-	atomic_fetch_add_explicit(&ref->refs, 1, memory_order_relaxed);
-	return ref;
-}
-
-actr_ref *actr_ref_unref(actr_ref *ref)
-{
-	if (ref && atomic_fetch_sub_explicit(&ref->refs, 1, memory_order_acq_rel) == 1)
-		ref->on_last(ref);
-	return NULL;
-}
-
 /* --- making --- */
 
 static int call_alloc(actr_ref *ref, size_t payload_size, actr_call **ret_call, actr_error *err)
@@ -218,7 +153,7 @@ static void on_worker_done(struct worker_job *job)
 	run_on_done(container_of(job, actr_call, done_job));
 }
 
-static void tell_ended(struct actr__deferred *deferred)
+void call_tell_ended(struct actr__deferred *deferred)
 {
 	struct actr__endpoint *ep = container_of(deferred, struct actr__endpoint, tell_ended);
 	actr_ref *keep = NULL; /* of the endpoint: the last call may hold the last one */

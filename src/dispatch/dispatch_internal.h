@@ -66,6 +66,8 @@ struct actr_call {
 
 /* End it: out of every table, waiters woken, on_done at the end of the turn. Idempotent. */
 void call_end(actr_call *call, int result, const actr_error *err);
+/* End of a turn: on_done of all that ended in it. */
+void call_tell_ended(struct actr__deferred *deferred);
 /* The answer of a handler in process; takes over `bytes` (actr__free) on success. */
 void call_answer_local(actr_call *call, uint8_t *bytes, size_t size);
 

@@ -73,6 +73,7 @@ struct actr_node {
 	struct actr_ref ref; /* embedded: a ref is a node's */
 	struct actr__endpoint endpoint;
 	atomic_bool started;	   /* start was called */
+	atomic_bool given;	   /* the ref was handed out: the node is its */
 	atomic_bool shutting_down; /* asked for */
 
 	enum node_state state;		   /* loop */

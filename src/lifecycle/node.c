@@ -91,7 +91,7 @@ int actr_node_serve_shell(actr_node *node, const actr_service *service, const vo
 
 actr_node *actr_node_unref(actr_node *node)
 {
-	if (node && !atomic_load(&node->started))
+	if (node && !atomic_load(&node->given))
 		node_unref(node);
 	return NULL;
 }
@@ -116,9 +116,8 @@ int actr_node_start_async(actr_node *node,
 		return ACTR_FAIL(err, ACTR_E_STATE, "the node has been started already");
 	node->on_started = on_done;
 	node->on_started_user = user;
-	/* The host's handle becomes the running machine's; the ref object has its own. */
 	atomic_init(&node->ref.refs, 1);
-	atomic_fetch_add(&node->refs, 1);
+	atomic_fetch_add(&node->refs, 1); /* the running machine's */
 	actr__loop_post(node->loop, &node->start_task);
 	return 0;
 }

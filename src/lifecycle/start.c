@@ -60,6 +60,7 @@ static void running(struct actr_node *node)
 		return; /* shut down meanwhile */
 	node->state = NODE_RUNNING;
 	actr__dispatcher_set_mailbox(node->endpoint.local, node->mailbox);
+	atomic_store(&node->given, true);
 	node->on_started(node->on_started_user, &node->ref, NULL);
 }
 

@@ -150,8 +150,6 @@ static void stopped(struct actr_node *node)
 	node->stopped = true;
 	pthread_cond_broadcast(&node->stopped_cond);
 	pthread_mutex_unlock(&node->stopped_lock);
-	if (node->has_failed)
-		node_unref(node); /* the ref object's: nobody was given it */
 	node_unref(node);
 }
 

@@ -1,0 +1,50 @@
+# The front door. `make help` lists what there is.
+BUILD ?= build
+SANITIZE ?= 0
+ifeq ($(SANITIZE),1)
+BUILD := build-asan
+SETUP := -Db_sanitize=address,undefined -Dbuildtype=debugoptimized
+endif
+ifdef WERROR
+SETUP += -Dwerror=true
+endif
+
+.PHONY: help deps build test demo interop bench check check-long format clean install
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+deps: ## install the Debian packages that are missing (root or sudo)
+	@tools/install-deps
+
+build: deps ## build everything into build/, programs into build/bin/
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) $(SETUP)
+	@ninja -C $(BUILD)
+
+demo: build ## a server, a service and a client on this machine: real calls over WebRTC
+	@tools/demo $(BUILD)
+
+test: build ## build and run all tests (SANITIZE=1: with address and undefined sanitizers)
+	@tools/run-tests $(BUILD)
+
+interop: build ## exchange with the original (Rust, published crates): both directions
+	@ACTR_BUILD=$(BUILD) tests/interop/run.sh
+
+bench: build ## measure: one JSON line each
+	@tools/run-bench $(BUILD)
+
+check: ## style and room rules
+	@tools/check-rooms.py
+	@tools/check-style.py
+
+check-long: build ## what takes longer than the tests
+	@tools/run-tests $(BUILD) long
+
+format: ## clang-format all sources
+	@git ls-files '*.c' '*.h' | grep -v unicode_table | xargs clang-format -i
+
+install: build ## install library, headers and programs (PREFIX by meson)
+	@ninja -C $(BUILD) install
+
+clean: ## remove the builds
+	@rm -rf build build-asan
