@@ -3,7 +3,8 @@
  *
  *	request.c  bytes of protoc → request, options      request → response bytes
  *	model.c    request → what there is to say: files, services, methods, C names, all checked
- *	emit_*.c   model → text
+ *	emit_*.c   model → text, by templates/
+ *	messages.c the option `messages`: protobuf-c's own generator, for the messages
  *
  * A one-shot program: everything lives in one arena until it ends, and without memory it ends at
  * once (status 1). All problems of a .proto are found by the model; emitting cannot fail.
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <actr/types.h>
 
@@ -46,6 +48,8 @@ struct codegen_method {
 	const char *c_name;    /* echo: behind the service's in function names */
 	const char *c_upper;   /* ECHO */
 	const char *c_member; /* echo: in the table of handlers, where words of C are not allowed */
+	const char *index_text;
+	const char *route_size_text;
 	actr_lane lane;
 	bool client_streaming, server_streaming;
 	struct codegen_message *input, *output;
@@ -56,6 +60,8 @@ struct codegen_service {
 	const char *c_name;    /* echo_service: before the methods' in function names */
 	const char *c_upper;   /* ECHO_SERVICE */
 	const char *c_object; /* echo_service: the actr_service, where words of C are not allowed */
+	const char *c_table;  /* actr_methods_echo_service, or NULL when there are none */
+	const char *method_count_text;
 	struct codegen_method *methods;
 	size_t method_count;
 };
@@ -74,9 +80,11 @@ struct codegen_file {
 
 struct codegen {
 	struct actr__arena arena;
-	const pb_request *request;
+	pb_request *request;
 	const char *manufacturer;
 	const char *prefix; /* of all C names; mostly empty */
+	bool with_messages; /* also what protobuf-c makes */
+	const pb_response *messages_response;
 	struct actr__map messages;
 	struct actr__map symbols;   /* C names that the output declares, with who took them */
 	struct codegen_file *files; /* those to generate that have services */
@@ -100,7 +108,8 @@ char *actr__name_pb_lower(struct codegen *cg, const char *full_name);
 /* HTTPService2Go → http_service2_go. */
 char *actr__name_snake(struct codegen *cg, const char *name);
 char *actr__name_upper(struct codegen *cg, const char *name);
-/* With a `_` behind it when it is a word of C or C++, or a function that every program has. */
+/* With a `_` behind it when it is a word of C or C++; an object also when it is a C function. */
+const char *actr__name_member(struct codegen *cg, const char *name);
 const char *actr__name_object(struct codegen *cg, const char *name);
 /* Of a path, for include guards. */
 char *actr__name_guard(struct codegen *cg, const char *path);
@@ -109,6 +118,12 @@ bool actr__name_is_manufacturer(const char *text);
 
 /* --- protoc's side (request.c) ---------------------------------------------------------------- */
 
+#define CODEGEN_MAX_INPUT (256u << 20)
+
+/* The rest of a stream. ACTR_E_TOO_LARGE, ACTR_E_NOMEM. */
+int actr__request_read_all(FILE *in, struct actr__buf *out);
+/* NULL when it is none. */
+pb_response *actr__request_unpack_response(struct codegen *cg, const uint8_t *bytes, size_t size);
 /* Decode, read the options of `--actr_opt`. ACTR_E_DECODE, ACTR_E_INVALID_ARGUMENT. */
 int actr__request_read(struct codegen *cg, const uint8_t *bytes, size_t size);
 /* The last value of a varint / of a length-delimited extension in an options message. */
@@ -127,6 +142,11 @@ const char *actr__request_place(struct codegen *cg, const pb_file *file, const i
 
 int actr__model_build(struct codegen *cg);
 
+/* --- messages.c ----------------------------------------------------------------------------- */
+
+/* After the model is built: the request is simplified by it. */
+int actr__messages_generate(struct codegen *cg);
+
 /* --- text (emit.c, emit_header.c, emit_source.c) ---------------------------------------------- */
 
 struct emit_var {
@@ -136,10 +156,16 @@ struct emit_var {
 
 /* Append a template in which `@name@` stands for a value; the list ends with a NULL name. */
 void actr__emit(struct actr__buf *out, const char *text, const struct emit_var *vars);
-/* The values that templates of a service and of one of its methods (may be NULL) use. */
-#define EMIT_VARS_MAX 24
-void actr__emit_vars(struct codegen *cg, const struct codegen_service *service,
-		     const struct codegen_method *method, struct emit_var *ret_vars);
+/* The same with the values of a service, and of one of its methods; see emit.c. */
+void actr__emit_service(struct codegen *cg, const struct codegen_service *service, const char *text,
+			struct actr__buf *out);
+void actr__emit_method(struct codegen *cg, const struct codegen_service *service,
+		       const struct codegen_method *method, const char *text,
+		       struct actr__buf *out);
+/* Once for each method, or for each that does not stream. */
+enum emit_which { EVERY_METHOD, UNARY_METHODS };
+void actr__emit_methods(struct codegen *cg, const struct codegen_service *service,
+			enum emit_which which, const char *text, struct actr__buf *out);
 /* The comment at the top of both files. */
 void actr__emit_banner(struct codegen *cg, const struct codegen_file *file, struct actr__buf *out);
 void actr__emit_header(struct codegen *cg, const struct codegen_file *file, struct actr__buf *out);

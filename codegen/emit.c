@@ -50,7 +50,9 @@ static const char *streaming_name(const struct codegen_method *method)
 	return method->server_streaming ? "ACTR_SERVER_STREAMING" : "ACTR_UNARY";
 }
 
-void actr__emit_vars(struct codegen *cg, const struct codegen_service *service,
+#define VARS_MAX 24
+
+static void set_vars(struct codegen *cg, const struct codegen_service *service,
 		     const struct codegen_method *method, struct emit_var *ret_vars)
 {
 	struct emit_var *var = ret_vars;
@@ -60,18 +62,16 @@ void actr__emit_vars(struct codegen *cg, const struct codegen_service *service,
 	*var++ = (struct emit_var){"svc", service->c_name};
 	*var++ = (struct emit_var){"SVC", service->c_upper};
 	*var++ = (struct emit_var){"object", service->c_object};
-	*var++ = (struct emit_var){"count", actr__codegen_format(cg, "%zu", service->method_count)};
+	*var++ = (struct emit_var){"table", service->c_table};
+	*var++ = (struct emit_var){"count", service->method_count_text};
 	if (method) {
-		size_t index = (size_t)(method - service->methods);
-
 		*var++ = (struct emit_var){"Method", method->full_name};
 		*var++ = (struct emit_var){"route", method->route_key};
-		*var++ = (struct emit_var){
-			"route_size", actr__codegen_format(cg, "%zu", strlen(method->route_key))};
+		*var++ = (struct emit_var){"route_size", method->route_size_text};
 		*var++ = (struct emit_var){"m", method->c_name};
 		*var++ = (struct emit_var){"M", method->c_upper};
 		*var++ = (struct emit_var){"member", method->c_member};
-		*var++ = (struct emit_var){"index", actr__codegen_format(cg, "%zu", index)};
+		*var++ = (struct emit_var){"index", method->index_text};
 		*var++ = (struct emit_var){"lane", lane_name(method->lane)};
 		*var++ = (struct emit_var){"streaming", streaming_name(method)};
 		*var++ = (struct emit_var){"Input", method->input->full_name};
@@ -81,8 +81,31 @@ void actr__emit_vars(struct codegen *cg, const struct codegen_service *service,
 		*var++ = (struct emit_var){"req_type", method->input->c_descriptor};
 		*var++ = (struct emit_var){"resp_type", method->output->c_descriptor};
 	}
-	assert(var - ret_vars < EMIT_VARS_MAX);
+	assert(var - ret_vars < VARS_MAX);
 	*var = (struct emit_var){NULL, NULL};
+}
+
+void actr__emit_service(struct codegen *cg, const struct codegen_service *service, const char *text,
+			struct actr__buf *out)
+{
+	actr__emit_method(cg, service, NULL, text, out);
+}
+
+void actr__emit_method(struct codegen *cg, const struct codegen_service *service,
+		       const struct codegen_method *method, const char *text, struct actr__buf *out)
+{
+	struct emit_var vars[VARS_MAX];
+
+	set_vars(cg, service, method, vars);
+	actr__emit(out, text, vars);
+}
+
+void actr__emit_methods(struct codegen *cg, const struct codegen_service *service,
+			enum emit_which which, const char *text, struct actr__buf *out)
+{
+	for (size_t i = 0; i < service->method_count; i++)
+		if (which == EVERY_METHOD || actr__method_is_unary(&service->methods[i]))
+			actr__emit_method(cg, service, &service->methods[i], text, out);
 }
 
 void actr__emit_banner(struct codegen *cg, const struct codegen_file *file, struct actr__buf *out)

@@ -8,44 +8,33 @@
 
 #include "base/alloc.h"
 
-#define MAX_REQUEST (256u << 20)
-#define MAX_TEXT    (64u << 20)
+#define MAX_TEXT (64u << 20)
 
 typedef Google__Protobuf__Compiler__CodeGeneratorResponse__File response_file;
 
 static const char help[] =
 	"protoc-gen-actr: typed C for actr services, a plugin of protoc\n"
 	"\n"
-	"  protoc --c_out=DIR --actr_out=DIR [--actr_opt=KEY=VALUE[,KEY=VALUE]] FILE.proto...\n"
+	"  protoc --actr_out=DIR --actr_opt=messages[,KEY=VALUE...] FILE.proto...\n"
 	"\n"
 	"For each file with services it writes FILE.actr.h and FILE.actr.c, which use the "
 	"messages\n"
-	"that protobuf-c makes of the same file and of its imports (--c_out).\n"
+	"that protobuf-c makes of the same file and of its imports: by the option messages, or by\n"
+	"protoc --c_out.\n"
 	"\n"
 	"Options for --actr_opt:\n"
 	"  manufacturer=NAME  of the services' actor types (default acme)\n"
 	"  prefix=NAME        put before all C names, to keep two services apart\n"
+	"  messages           write FILE.pb-c.h and FILE.pb-c.c too, so that --c_out is not "
+	"needed;\n"
+	"                     then rpcs may be called as words of C, and fields be `optional` in\n"
+	"                     proto3. Runs protoc-gen-c, or the program named in PROTOC_GEN_C\n"
 	"\n"
 	"A method chooses its lane with `option (actr.payload_type) = RPC_SIGNAL;` after\n"
 	"`import \"actr/options.proto\";`.\n"
 	"\n"
 	"  -h, --help     print this\n"
 	"  -V, --version  print the version\n";
-
-static int read_input(struct actr__buf *in)
-{
-	size_t size;
-
-	do {
-		uint8_t *room = actr__buf_reserve(in, 64 * 1024);
-
-		if (!room)
-			return in->failed;
-		size = fread(room, 1, 64 * 1024, stdin);
-		in->size += size;
-	} while (size);
-	return 0;
-}
 
 static response_file *
 make_file(struct codegen *cg, const struct codegen_file *file, const char *suffix,
@@ -69,6 +58,9 @@ make_file(struct codegen *cg, const struct codegen_file *file, const char *suffi
 
 static void fill_response(struct codegen *cg, pb_response *response)
 {
+	const pb_response *more = cg->messages_response;
+	size_t count;
+
 	response->has_supported_features = 1;
 	response->supported_features =
 		GOOGLE__PROTOBUF__COMPILER__CODE_GENERATOR_RESPONSE__FEATURE__FEATURE_PROTO3_OPTIONAL;
@@ -76,7 +68,8 @@ static void fill_response(struct codegen *cg, pb_response *response)
 		response->error = actr__codegen_format(cg, "%s", cg->problem);
 		return;
 	}
-	response->file = actr__codegen_alloc(cg, 2 * cg->file_count * sizeof *response->file);
+	count = 2 * cg->file_count + (more ? more->n_file : 0);
+	response->file = actr__codegen_alloc(cg, count * sizeof *response->file);
 	for (size_t i = 0; i < cg->file_count; i++) {
 		const struct codegen_file *file = &cg->files[i];
 
@@ -85,6 +78,8 @@ static void fill_response(struct codegen *cg, pb_response *response)
 		response->file[response->n_file++] =
 			make_file(cg, file, ".actr.c", actr__emit_source);
 	}
+	for (size_t i = 0; more && i < more->n_file; i++)
+		response->file[response->n_file++] = more->file[i];
 }
 
 static int write_response(struct codegen *cg, const pb_response *response)
@@ -111,7 +106,9 @@ static int generate(struct codegen *cg, const struct actr__buf *in)
 		return EXIT_FAILURE;
 	}
 	if (rc >= 0)
-		(void)actr__model_build(cg); /* a problem becomes the response */
+		rc = actr__model_build(cg);
+	if (rc >= 0 && cg->with_messages)
+		(void)actr__messages_generate(cg); /* a problem becomes the response */
 	fill_response(cg, &response);
 	return write_response(cg, &response);
 }
@@ -123,8 +120,8 @@ static int run_plugin(void)
 	int status = EXIT_FAILURE;
 
 	actr__arena_init(&cg.arena, NULL, 0, SIZE_MAX);
-	actr__buf_init(&in, MAX_REQUEST);
-	if (read_input(&in) < 0)
+	actr__buf_init(&in, CODEGEN_MAX_INPUT);
+	if (actr__request_read_all(stdin, &in) < 0)
 		fputs("protoc-gen-actr: standard input is too large\n", stderr);
 	else
 		status = generate(&cg, &in);

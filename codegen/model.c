@@ -270,9 +270,11 @@ static int build_method(struct codegen *cg, struct place *place,
 				    : actr__codegen_format(cg, ".%s", method->full_name);
 	method->c_name = actr__name_snake(cg, name);
 	method->c_upper = actr__name_upper(cg, method->c_name);
-	method->c_member = actr__name_object(cg, method->c_name);
+	method->c_member = actr__name_member(cg, method->c_name);
 	if (!strcmp(method->c_member, "size")) /* the first member is called so */
 		method->c_member = "size_";
+	method->index_text = actr__codegen_format(cg, "%td", method - service->methods);
+	method->route_size_text = actr__codegen_format(cg, "%zu", strlen(method->route_key));
 	method->client_streaming = proto->client_streaming;
 	method->server_streaming = proto->server_streaming;
 	ACTR_TRY(find_type(cg, place, method, METHOD_INPUT, proto->input_type, &method->input));
@@ -308,6 +310,10 @@ static int build_service(struct codegen *cg, struct place *place, const pb_servi
 	service->c_object = actr__name_object(cg, service->c_name);
 	service->methods = actr__codegen_alloc(cg, proto->n_method * sizeof *service->methods);
 	service->method_count = proto->n_method;
+	service->method_count_text = actr__codegen_format(cg, "%zu", proto->n_method);
+	service->c_table = proto->n_method
+				   ? actr__codegen_format(cg, "actr_methods_%s", service->c_name)
+				   : "NULL";
 	place->path[2] = SERVICE_NAME;
 	owner = actr__codegen_format(cg, "service %s (%s)", service->full_name,
 				     place_of(cg, place, 3));

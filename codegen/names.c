@@ -59,7 +59,8 @@ void *actr__codegen_alloc(struct codegen *cg, size_t size)
 	return piece;
 }
 
-static char *format_list(struct codegen *cg, const char *format, va_list list)
+static char *__attribute__((nonnull))
+format_list(struct codegen *cg, const char *format, va_list list)
 {
 	va_list again;
 	char *text;
@@ -175,41 +176,49 @@ char *actr__name_upper(struct codegen *cg, const char *name)
 	return out;
 }
 
-/*
- * Words that cannot be a variable or a member: the lower case keywords of C and C++, and those
- * one-word functions of the C library that a service may well be called after.
- */
-static const char *const reserved_words[] = {
-	"abort",    "abs",	 "accept",   "access",	 "alarm",  "alignas",	"alignof",
-	"and",	    "asm",	 "assert",   "atoi",	 "auto",   "bind",	"bool",
-	"break",    "calloc",	 "case",     "catch",	 "ceil",   "char",	"class",
-	"clock",    "close",	 "concept",  "connect",	 "const",  "constexpr", "continue",
-	"cos",	    "daemon",	 "decltype", "default",	 "delete", "div",	"do",
-	"double",   "dup",	 "else",     "enum",	 "errno",  "exit",	"exp",
-	"explicit", "export",	 "extern",   "false",	 "float",  "floor",	"for",
-	"fork",	    "free",	 "friend",   "gamma",	 "goto",   "if",	"index",
-	"inline",   "int",	 "kill",     "labs",	 "link",   "linux",	"listen",
-	"log",	    "long",	 "main",     "malloc",	 "memcmp", "memcpy",	"memset",
-	"mutable",  "namespace", "new",	     "noexcept", "not",	   "nullptr",	"open",
-	"operator", "or",	 "pause",    "pipe",	 "poll",   "pow",	"printf",
-	"private",  "protected", "public",   "puts",	 "raise",  "rand",	"random",
-	"read",	    "realloc",	 "recv",     "register", "remove", "rename",	"requires",
-	"restrict", "return",	 "round",    "select",	 "send",   "shutdown",	"short",
-	"signal",   "signed",	 "sin",	     "sizeof",	 "sleep",  "socket",	"sqrt",
-	"stat",	    "static",	 "stderr",   "stdin",	 "stdout", "strlen",	"struct",
-	"switch",   "sync",	 "system",   "tan",	 "tell",   "template",	"this",
-	"throw",    "time",	 "times",    "true",	 "trunc",  "try",	"typedef",
-	"typeid",   "typename",	 "typeof",   "union",	 "unix",   "unlink",	"unsigned",
-	"using",    "virtual",	 "void",     "volatile", "wait",   "while",	"write",
-	"xor",
+/* Lower case keywords and macros of C and C++: no name of anything. */
+/* clang-format off */
+static const char *const words[] = {
+	"alignas", "alignof", "and", "asm", "assert", "auto", "bool", "break", "case", "catch",
+	"char", "class", "concept", "const", "constexpr", "continue", "decltype", "default",
+	"delete", "do", "double", "else", "enum", "errno", "explicit", "export", "extern",
+	"false", "float", "for", "friend", "goto", "if", "inline", "int", "linux", "long",
+	"mutable", "namespace", "new", "noexcept", "not", "nullptr", "operator", "or", "private",
+	"protected", "public", "register", "requires", "restrict", "return", "short", "signed",
+	"sizeof", "static", "stderr", "stdin", "stdout", "struct", "switch", "template", "this",
+	"throw", "true", "try", "typedef", "typeid", "typename", "typeof", "union", "unix",
+	"unsigned", "using", "virtual", "void", "volatile", "while", "xor",
 };
+
+/* Functions of the C library that a service may well be called after: no name of a global. */
+static const char *const functions[] = {
+	"abort", "abs", "accept", "access", "alarm", "atoi", "bind", "calloc", "ceil", "clock",
+	"close", "connect", "cos", "daemon", "div", "dup", "exit", "exp", "floor", "fork",
+	"free", "gamma", "index", "kill", "labs", "link", "listen", "log", "main", "malloc",
+	"memcmp", "memcpy", "memset", "open", "pause", "pipe", "poll", "pow", "printf", "puts",
+	"raise", "rand", "random", "read", "realloc", "recv", "remove", "rename", "round",
+	"select", "send", "shutdown", "signal", "sin", "sleep", "socket", "sqrt", "stat",
+	"strlen", "sync", "system", "tan", "time", "times", "trunc", "unlink", "wait", "write",
+};
+/* clang-format on */
+
+static bool is_in(const char *name, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(name, list[i]))
+			return true;
+	return false;
+}
+
+const char *actr__name_member(struct codegen *cg, const char *name)
+{
+	return is_in(name, words, ARRAY_SIZE(words)) ? actr__codegen_format(cg, "%s_", name) : name;
+}
 
 const char *actr__name_object(struct codegen *cg, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(reserved_words); i++)
-		if (!strcmp(name, reserved_words[i]))
-			return actr__codegen_format(cg, "%s_", name);
-	return name;
+	return is_in(name, functions, ARRAY_SIZE(functions)) ? actr__codegen_format(cg, "%s_", name)
+							     : actr__name_member(cg, name);
 }
 
 char *actr__name_guard(struct codegen *cg, const char *path)

@@ -19,6 +19,28 @@ static void arena_free(void *cg, void *block)
 	(void)block;
 }
 
+int actr__request_read_all(FILE *in, struct actr__buf *out)
+{
+	size_t size;
+
+	do {
+		uint8_t *room = actr__buf_reserve(out, 64 * 1024);
+
+		if (!room)
+			return out->failed;
+		size = fread(room, 1, 64 * 1024, in);
+		out->size += size;
+	} while (size);
+	return 0;
+}
+
+pb_response *actr__request_unpack_response(struct codegen *cg, const uint8_t *bytes, size_t size)
+{
+	ProtobufCAllocator allocator = {arena_alloc, arena_free, cg};
+
+	return google__protobuf__compiler__code_generator_response__unpack(&allocator, size, bytes);
+}
+
 static int set_option(struct codegen *cg, const char *key, const char *value)
 {
 	if (!strcmp(key, "manufacturer")) {
@@ -42,8 +64,13 @@ static int set_option(struct codegen *cg, const char *key, const char *value)
 		cg->prefix = value;
 		return 0;
 	}
+	if (!strcmp(key, "messages")) {
+		cg->with_messages = true;
+		return 0;
+	}
 	return actr__codegen_problem(
-		cg, "unknown option '%s'; there are manufacturer=NAME and prefix=NAME", key);
+		cg, "unknown option '%s'; there are manufacturer=NAME, prefix=NAME and messages",
+		key);
 }
 
 static int read_options(struct codegen *cg, const char *parameter)
