@@ -172,7 +172,6 @@ static struct entry *make_entry(struct actr__msg *msg, const actr_id *sender,
 	entry->size = msg->size;
 	entry->gate = GATE_OPEN;
 	entry->counted = entry->suspect = false;
-	entry->broken = NULL;
 	actr__list_init(&entry->mail.link);
 	actr__list_init(&entry->op.link);
 	return entry;

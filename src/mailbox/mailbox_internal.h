@@ -85,7 +85,6 @@ struct entry {
 	uint8_t gate; /* enum gate */
 	bool counted; /* attempts + 1 is on disk */
 	bool suspect; /* was in hand at several crashes: runs without another suspect beside it */
-	const char *broken; /* what is wrong with the row that it came from, or NULL; static text */
 };
 
 static inline struct entry *entry_of(struct actr__mail *mail)
