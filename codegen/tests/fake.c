@@ -2,8 +2,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/alloc.h"
 
 struct fake_calls fake_calls;
 
@@ -15,7 +16,7 @@ void *fake_take(struct fake_memory *memory, size_t size)
 		return NULL;
 	if (memory->count == sizeof memory->pieces / sizeof *memory->pieces)
 		return NULL;
-	piece = malloc(size);
+	piece = actr__alloc(size);
 	memory->pieces[memory->count++] = piece;
 	return piece;
 }
@@ -23,7 +24,7 @@ void *fake_take(struct fake_memory *memory, size_t size)
 void fake_memory_done(struct fake_memory *memory)
 {
 	while (memory->count)
-		free(memory->pieces[--memory->count]);
+		actr__free(memory->pieces[--memory->count]);
 }
 
 /* --- service.h ----------------------------------------------------------------------------------
@@ -38,7 +39,7 @@ uint8_t *actr_reply_reserve(actr_reply *reply, size_t size)
 {
 	if (reply->no_room)
 		return NULL;
-	reply->bytes = malloc(size);
+	reply->bytes = actr__alloc(size);
 	reply->size = size;
 	return reply->bytes;
 }
@@ -62,7 +63,7 @@ int actr_reply_error(actr_reply *reply, int code, const char *format, ...)
 
 void fake_reply_done(actr_reply *reply)
 {
-	free(reply->bytes);
+	actr__free(reply->bytes);
 	*reply = (actr_reply){0};
 }
 
@@ -87,13 +88,13 @@ int actr_call_new(actr_ref *ref, const actr_dest *dest, const actr_method *metho
 	(void)ref;
 	if (fake_calls.new_result < 0)
 		return tell_error(err, fake_calls.new_result);
-	call = calloc(1, sizeof *call);
+	call = actr__new0(actr_call);
 	call->refs = 1;
 	call->dest = *dest;
 	call->method = method;
 	if (options)
 		call->options = *options;
-	call->payload = malloc(payload_size + 1);
+	call->payload = actr__alloc(payload_size + 1);
 	call->size = payload_size;
 	call->memory.allowed = fake_calls.memory_allowed;
 	fake_calls.live++;
@@ -158,8 +159,8 @@ actr_call *actr_call_unref(actr_call *call)
 		fake_calls.live--;
 		fake_calls.last = *call;
 		fake_memory_done(&call->memory);
-		free(call->payload);
-		free(call);
+		actr__free(call->payload);
+		actr__free(call);
 	}
 	return NULL;
 }

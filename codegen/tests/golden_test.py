@@ -57,7 +57,7 @@ def read(path):
 
 
 def compare(out, name):
-    made, golden = read(os.path.join(out, name)), os.path.join(GOLDEN, name)
+    made, golden = read(os.path.join(out, name)), os.path.join(GOLDEN, name + ".golden")
     if made is None:
         return f"{name} was not generated"
     if UPDATE:

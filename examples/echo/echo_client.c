@@ -6,6 +6,7 @@
  * last slot to run out wakes main().
  */
 #include <getopt.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,12 +18,12 @@
 #include "report.h"
 
 static const char usage[] =
-	"usage: echo_client CONFIG [--count N] [--size BYTES] [--concurrency N] [--json]\n"
-	"                   [--type acme:echo.EchoService]\n";
+	"usage: echo_client CONFIG [--count N] [--size BYTES] [--concurrency N]\n"
+	"                   [--type acme:echo.EchoService] [--show | --json]\n";
 
 static struct {
 	long count, size, concurrency;
-	bool json;
+	enum report_form form;
 	actr_type type;
 	actr_ref *ref;
 	actr_dest dest;
@@ -95,7 +96,6 @@ static void on_event(void *self, const actr_event *event)
 /* Ask until a candidate is there, for 10 s. */
 static int find_peer(actr_error *err)
 {
-	const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
 	const uint64_t give_up_ns = now_ns() + 10u * 1000000000u;
 	int rc;
 
@@ -105,7 +105,7 @@ static int find_peer(actr_error *err)
 			return rc;
 		if (now_ns() > give_up_ns)
 			break;
-		nanosleep(&pause, NULL);
+		(void)poll(NULL, 0, 100); /* ms */
 	}
 	if (rc == 0)
 		snprintf(err->message, sizeof err->message, "no %.40s:%.150s within 10 s",
@@ -134,7 +134,7 @@ static int run(struct slot *slots, actr_error *err)
 	report.errors = atomic_load(&app.errors);
 	report.peer = app.dest.id;
 	report.detail = app.detail;
-	report_print(&report, app.json);
+	report_print(&report, app.form);
 	if (report.errors)
 		*err = app.first_error;
 	return report.errors ? app.first_error.code : 0;
@@ -146,8 +146,9 @@ static int read_options(int argc, char **argv)
 		{"count", required_argument, NULL, 'n'},
 		{"size", required_argument, NULL, 's'},
 		{"concurrency", required_argument, NULL, 'c'},
-		{"json", no_argument, NULL, 'j'},
 		{"type", required_argument, NULL, 't'},
+		{"show", no_argument, NULL, 'w'},
+		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
 	actr_error err = ACTR_ERROR_INIT;
@@ -159,7 +160,8 @@ static int read_options(int argc, char **argv)
 			return ACTR_E_INVALID_ARGUMENT;
 		if (option == 't' && actr_type_parse(optarg, &app.type, &err) < 0)
 			fprintf(stderr, "--type: %s\n", err.message);
-		app.json |= option == 'j';
+		if (option == 'j' || option == 'w')
+			app.form = option == 'j' ? REPORT_JSON : REPORT_SHOW;
 		if (option == 'n')
 			app.count = strtol(optarg, NULL, 10);
 		if (option == 's')

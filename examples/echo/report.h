@@ -1,8 +1,7 @@
-/* What a run of echo_client measured, as a line of text or as one JSON object. */
+/* What a run of echo_client measured, for people or for programs. */
 #ifndef ECHO_REPORT_H
 #define ECHO_REPORT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <actr/actr.h>
@@ -15,6 +14,9 @@ struct report {
 	const char *detail; /* of the connection's event: path="…" data_path=… */
 };
 
-void report_print(const struct report *report, bool json);
+/* A line; with who, how and each call before it; or one JSON object. */
+enum report_form { REPORT_LINE, REPORT_SHOW, REPORT_JSON };
+
+void report_print(const struct report *report, enum report_form form);
 
 #endif
