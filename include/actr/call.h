@@ -53,6 +53,9 @@ static inline actr_dest actr_dest_type(const actr_type *type)
 	return dest;
 }
 
+/* Any actor that offers this service. Any thread. */
+ACTR_API actr_dest actr_dest_service(const actr_service *service);
+
 ACTR_API extern const actr_dest actr_dest_local;
 ACTR_API extern const actr_dest actr_dest_shell;
 

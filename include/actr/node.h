@@ -84,11 +84,14 @@ typedef struct actr_workload {
 /* --- system ---------------------------------------------------------------------------------- */
 
 /*
- * The config is copied, its strings must outlive the system. The first system of a process starts the loop thread, the
- * last one ends it. Any thread; blocking.
+ * The config is copied, its strings must outlive the system. The first system of a process starts
+ * the loop thread, the last one ends it. Any thread; blocking.
  */
 ACTR_API int actr_system_new(const actr_config *config, actr_system **ret_system, actr_error *err);
 ACTR_API actr_system *actr_system_unref(actr_system *system);
+/* The system frees the config it was made with when it is gone itself. Before the first node. */
+ACTR_API void actr_system_give_config(actr_system *system, actr_config *config,
+				      actr_config *(*free_config)(actr_config *config));
 
 /*
  * For a host that runs the loop on a thread of its own: call once before the first system. Then
@@ -109,7 +112,8 @@ ACTR_API int actr_node_serve_shell(actr_node *node, const actr_service *service,
 				   void *self, actr_error *err);
 /*
  * Connect, register, build the transports, call on_start. A failure leaves nothing running, and
- * the node is still the host's; on success it belongs to the ref. Blocking; any thread but the loop's.
+ * the node is still the host's; on success it belongs to the ref. Blocking; any thread but the
+ * loop's.
  */
 ACTR_API int actr_node_start(actr_node *node, actr_ref **ret_ref, actr_error *err);
 /* The same without blocking: `on_done` on the loop thread, with a new ref or with an error. */
@@ -146,6 +150,8 @@ ACTR_API void actr_ref_shutdown(actr_ref *ref);
 ACTR_API bool actr_ref_is_shutting_down(const actr_ref *ref);
 /* Block until the shutdown has ended: nothing of the node is left running. */
 ACTR_API int actr_ref_wait(actr_ref *ref, actr_error *err);
+/* Shut down, wait, drop this reference. NULL is fine; returns NULL. Blocking. */
+ACTR_API actr_ref *actr_ref_close(actr_ref *ref);
 /* Wait for SIGINT or SIGTERM, then shutdown and wait. Installs the handlers for this time only. */
 ACTR_API int actr_ref_run_until_signal(actr_ref *ref, actr_error *err);
 
@@ -158,6 +164,11 @@ ACTR_API int actr_ref_run_until_signal(actr_ref *ref, actr_error *err);
  */
 ACTR_API int actr_serve(const char *config_path, const actr_service *service, const void *ops,
 			void *self);
+/*
+ * Load the file and start a node without a service, for a program that only calls; end it with
+ * actr_ref_close(). Blocking. (libactr-config)
+ */
+ACTR_API int actr_join(const char *config_path, actr_ref **ret_ref, actr_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,11 +1,24 @@
 /*
- * What a node is to its calls: the loop, the identity, and the list of those that run. The identity is
- * written on the loop thread and copied by any.
+ * What a node is to its calls: the loop, the identity, and the list of those that run. The identity
+ * is written on the loop thread and copied by any.
  */
 #include "dispatch/dispatch_internal.h"
 
 const actr_dest actr_dest_local = {.kind = ACTR_DEST_LOCAL};
 const actr_dest actr_dest_shell = {.kind = ACTR_DEST_SHELL};
+
+actr_dest actr_dest_service(const actr_service *service)
+{
+	actr_dest dest;
+
+	memset(&dest, 0, sizeof dest);
+	dest.kind = ACTR_DEST_TYPE;
+	/* A service that is too long for a type cannot have been registered: nobody will be found.
+	 */
+	if (actr_type_set(&dest.id.type, service->manufacturer, service->name, NULL) < 0)
+		memset(&dest.id.type, 0, sizeof dest.id.type);
+	return dest;
+}
 
 int actr__endpoint_init(struct actr__endpoint *ep, const struct actr__endpoint_ops *ops,
 			struct actr__loop *loop, actr_error *err)

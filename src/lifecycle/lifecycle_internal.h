@@ -37,8 +37,10 @@ int runtime_prepare(struct runtime *runtime, const char *ca_file, actr_error *er
 
 struct actr_system {
 	atomic_uint refs;
-	struct runtime *runtime; /* const after init */
-	actr_config config;	 /* const after init; the strings are the host's */
+	struct runtime *runtime;   /* const after init */
+	actr_config config;	   /* const after init; the strings are the host's */
+	actr_config *given_config; /* const once nodes exist; freed with the system */
+	actr_config *(*free_config)(actr_config *config);
 };
 
 actr_system *system_ref(actr_system *system);

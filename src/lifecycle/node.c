@@ -215,6 +215,15 @@ int actr_ref_wait(actr_ref *ref, actr_error *err)
 	return 0;
 }
 
+actr_ref *actr_ref_close(actr_ref *ref)
+{
+	if (!ref)
+		return NULL;
+	actr_ref_shutdown(ref);
+	(void)actr_ref_wait(ref, NULL); /* fails only on the loop thread, where nobody may wait */
+	return actr_ref_unref(ref);
+}
+
 int actr_ref_run_until_signal(actr_ref *ref, actr_error *err)
 {
 	struct sigaction act = {.sa_handler = SIG_DFL}, old_int, old_term;

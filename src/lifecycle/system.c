@@ -43,7 +43,16 @@ actr_system *actr_system_unref(actr_system *system)
 {
 	if (system && atomic_fetch_sub_explicit(&system->refs, 1, memory_order_acq_rel) == 1) {
 		runtime_release(system->runtime);
+		if (system->free_config)
+			system->free_config(system->given_config);
 		actr__free(system);
 	}
 	return NULL;
+}
+
+void actr_system_give_config(actr_system *system, actr_config *config,
+			     actr_config *(*free_config)(actr_config *config))
+{
+	system->given_config = config;
+	system->free_config = free_config;
 }
