@@ -252,6 +252,12 @@ static void what_is_no_proto_file_is_told_with_its_line(void **st)
 		 "t.proto:1: expected a text in quotes, got \"1\""},
 		{"message A { map<bytes, int32> m = 1; }",
 		 "t.proto:1: expected a number type, bool or string as a map's key, got \"bytes\""},
+		{"message A { optional int32 a = 1; optional int32 b = 1; }",
+		 "t.proto: message A: expected different names and numbers of the fields a = 1 and "
+		 "b = 1"},
+		{"message A { optional int32 a = 1; map<int32, int32> a = 2; }",
+		 "t.proto: message A: expected different names and numbers of the fields a = 1 and "
+		 "a = 2"},
 		{"message A {} message A {}", "t.proto: expected one definition of A"},
 		{"/* open",
 		 "t.proto:1: expected the end of the comment that begins here, got the end"},

@@ -12,6 +12,7 @@
 #include "config/proto_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define TYPES_MAX 10000u
 
@@ -89,12 +90,65 @@ static int define_enums(struct linker *l, const struct actr__proto_list *enums)
 	return 0;
 }
 
+/* A field's name in .proto or in JSON: both are looked up in one place. */
+struct field_name {
+	const char *text;
+	const struct actr__proto_field *field;
+};
+
+static int name_order(const void *a, const void *b)
+{
+	return strcmp(((const struct field_name *)a)->text, ((const struct field_name *)b)->text);
+}
+
+static int number_order(const void *a, const void *b)
+{
+	const struct actr__proto_field *x = ((const struct field_name *)a)->field;
+	const struct actr__proto_field *y = ((const struct field_name *)b)->field;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* No two fields of a message have one number or one name. */
+static int check_fields(struct linker *l, const struct actr__proto_message *m)
+{
+	static int (*const orders[])(const void *, const void *) = {name_order, number_order};
+	struct field_name *names =
+		actr__arena_alloc(l->arena, (2 * m->fields.count + 1) * sizeof *names);
+	size_t count = 0;
+
+	if (!names)
+		return nomem(l);
+	for (const struct actr__proto_node *n = m->fields.first; n; n = n->next) {
+		const struct actr__proto_field *f = (const void *)n;
+
+		names[count++] = (struct field_name){f->name, f};
+		names[count++] = (struct field_name){f->json_name, f};
+	}
+	for (size_t k = 0; k < ARRAY_SIZE(orders); k++) {
+		qsort(names, count, sizeof *names, orders[k]);
+		for (size_t i = 1; i < count; i++) {
+			const struct field_name *x = &names[i - 1], *y = &names[i];
+
+			if (x->field != y->field && orders[k](x, y) == 0)
+				return ACTR_FAIL(l->err, ACTR_E_CONFIG,
+						 "%s: message %.90s: expected different names and "
+						 "numbers of the fields %.30s = %d and %.30s = %d",
+						 l->file->name, m->full_name, x->field->name,
+						 x->field->number, y->field->name,
+						 y->field->number);
+		}
+	}
+	return 0;
+}
+
 static int define_messages(struct linker *l, const struct actr__proto_list *messages)
 {
 	for (const struct actr__proto_node *n = messages->first; n; n = n->next) {
 		const struct actr__proto_message *m = (const void *)n;
 
 		ACTR_TRY(define(l, m->full_name));
+		ACTR_TRY(check_fields(l, m));
 		ACTR_TRY(define_enums(l, &m->enums));
 		ACTR_TRY(define_messages(l, &m->messages));
 	}
