@@ -1,0 +1,184 @@
+#include "mailbox/fault_vfs.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+static sqlite3_vfs *real;
+static struct fault_plan plan;
+static atomic_long calls, syncs;
+static atomic_bool hit;
+
+struct shim_file {
+	sqlite3_file base;
+	_Alignas(16) unsigned char real[];
+};
+
+static sqlite3_file *real_of(sqlite3_file *file)
+{
+	return (sqlite3_file *)(void *)((struct shim_file *)(void *)file)->real;
+}
+
+static bool fails(void)
+{
+	long n = atomic_fetch_add(&calls, 1) + 1;
+
+	if (!plan.at || n < plan.at || (n > plan.at && !plan.stays))
+		return false;
+	atomic_store(&hit, true);
+	return true;
+}
+
+void fault_vfs_plan(struct fault_plan new_plan)
+{
+	plan = new_plan;
+	atomic_store(&calls, 0);
+	atomic_store(&hit, false);
+}
+
+bool fault_vfs_hit(void)
+{
+	return atomic_load(&hit);
+}
+
+long fault_vfs_syncs(void)
+{
+	return atomic_load(&syncs);
+}
+
+/* --- a file --- */
+
+static int shim_close(sqlite3_file *f)
+{
+	return real_of(f)->pMethods->xClose(real_of(f));
+}
+
+static int shim_read(sqlite3_file *f, void *out, int size, sqlite3_int64 at)
+{
+	return real_of(f)->pMethods->xRead(real_of(f), out, size, at);
+}
+
+static int shim_write(sqlite3_file *f, const void *bytes, int size, sqlite3_int64 at)
+{
+	if (fails()) {
+		if (plan.torn)
+			(void)real_of(f)->pMethods->xWrite(real_of(f), bytes, size / 2, at);
+		return plan.code;
+	}
+	return real_of(f)->pMethods->xWrite(real_of(f), bytes, size, at);
+}
+
+static int shim_truncate(sqlite3_file *f, sqlite3_int64 size)
+{
+	return fails() ? plan.code : real_of(f)->pMethods->xTruncate(real_of(f), size);
+}
+
+static int shim_sync(sqlite3_file *f, int flags)
+{
+	atomic_fetch_add(&syncs, 1);
+	return fails() ? SQLITE_IOERR_FSYNC : real_of(f)->pMethods->xSync(real_of(f), flags);
+}
+
+static int shim_file_size(sqlite3_file *f, sqlite3_int64 *size)
+{
+	return real_of(f)->pMethods->xFileSize(real_of(f), size);
+}
+
+static int shim_lock(sqlite3_file *f, int level)
+{
+	return real_of(f)->pMethods->xLock(real_of(f), level);
+}
+
+static int shim_unlock(sqlite3_file *f, int level)
+{
+	return real_of(f)->pMethods->xUnlock(real_of(f), level);
+}
+
+static int shim_check_lock(sqlite3_file *f, int *ret)
+{
+	return real_of(f)->pMethods->xCheckReservedLock(real_of(f), ret);
+}
+
+static int shim_control(sqlite3_file *f, int op, void *arg)
+{
+	return real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
+}
+
+static int shim_sector_size(sqlite3_file *f)
+{
+	return real_of(f)->pMethods->xSectorSize(real_of(f));
+}
+
+static int shim_characteristics(sqlite3_file *f)
+{
+	return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+}
+
+static int shim_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **ret)
+{
+	return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, ret);
+}
+
+static int shim_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+{
+	return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+}
+
+static void shim_shm_barrier(sqlite3_file *f)
+{
+	real_of(f)->pMethods->xShmBarrier(real_of(f));
+}
+
+static int shim_shm_unmap(sqlite3_file *f, int delete_it)
+{
+	return real_of(f)->pMethods->xShmUnmap(real_of(f), delete_it);
+}
+
+static const sqlite3_io_methods methods = {
+	.iVersion = 2,
+	.xClose = shim_close,
+	.xRead = shim_read,
+	.xWrite = shim_write,
+	.xTruncate = shim_truncate,
+	.xSync = shim_sync,
+	.xFileSize = shim_file_size,
+	.xLock = shim_lock,
+	.xUnlock = shim_unlock,
+	.xCheckReservedLock = shim_check_lock,
+	.xFileControl = shim_control,
+	.xSectorSize = shim_sector_size,
+	.xDeviceCharacteristics = shim_characteristics,
+	.xShmMap = shim_shm_map,
+	.xShmLock = shim_shm_lock,
+	.xShmBarrier = shim_shm_barrier,
+	.xShmUnmap = shim_shm_unmap,
+};
+
+/* --- the VFS --- */
+
+static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *ret)
+{
+	int rc;
+
+	(void)vfs;
+	f->pMethods = NULL;
+	real_of(f)->pMethods = NULL;
+	rc = real->xOpen(real, name, real_of(f), flags, ret);
+	if (real_of(f)->pMethods)
+		f->pMethods = &methods;
+	return rc;
+}
+
+int fault_vfs_register(void)
+{
+	static sqlite3_vfs shim;
+
+	if (real)
+		return SQLITE_OK;
+	real = sqlite3_vfs_find(NULL);
+	/* The rest of the real one's methods do not look at the VFS that they are called with. */
+	shim = *real;
+	shim.zName = "actr-fault";
+	shim.szOsFile = (int)offsetof(struct shim_file, real) + real->szOsFile;
+	shim.xOpen = shim_open;
+	return sqlite3_vfs_register(&shim, 1);
+}
