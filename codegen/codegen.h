@@ -47,6 +47,7 @@ struct codegen_method {
 	const char *route_key; /* the same; with a leading dot when there is no package */
 	const char *c_name;    /* echo: behind the service's in function names */
 	const char *c_upper;   /* ECHO */
+	const char *comment;   /* above it in the .proto, or NULL */
 	const char *c_member; /* echo: in the table of handlers, where words of C are not allowed */
 	const char *index_text;
 	const char *route_size_text;
@@ -133,6 +134,8 @@ bool actr__request_extension_bytes(const ProtobufCMessage *options, uint32_t num
 				   actr_bytes *ret_value);
 /* The last length-delimited field `number` of an encoded message. */
 bool actr__request_field_bytes(actr_bytes message, uint32_t number, actr_bytes *ret_value);
+/* The comment above the element at `path`, or NULL. */
+const char *actr__request_comment(const pb_file *file, const int32_t *path, size_t path_size);
 /* `file:line:column` of the element at `path` of the descriptor, or of the nearest around it. */
 const char *actr__request_place(struct codegen *cg, const pb_file *file, const int32_t *path,
 				size_t path_size);

@@ -50,6 +50,28 @@ static const char *streaming_name(const struct codegen_method *method)
 	return method->server_streaming ? "ACTR_SERVER_STREAMING" : "ACTR_UNARY";
 }
 
+/* The comment of a handler: the rpc's name and what its .proto says about it. */
+static const char *method_comment(struct codegen *cg, const struct codegen_method *method)
+{
+	const char *text = method->comment ? method->comment : "";
+	const char *block = actr__codegen_format(cg, "\t * %s\n\t *\n", method->full_name);
+
+	if (!text[0])
+		return actr__codegen_format(cg, "\t/* %s */\n", method->full_name);
+	while (*text) {
+		size_t size = strcspn(text, "\n");
+		char *line = actr__codegen_format(cg, "%.*s", (int)size, text);
+
+		for (char *c = line; *c; c++) /* neither end our comment nor seem to begin one */
+			if ((c[0] == '*' && c[1] == '/') || (c[0] == '/' && c[1] == '*'))
+				c[0] = c[1] = '|';
+		block = actr__codegen_format(cg, "%s\t *%s%s\n", block,
+					     line[0] && line[0] != ' ' ? " " : "", line);
+		text += size + (text[size] == '\n');
+	}
+	return actr__codegen_format(cg, "\t/*\n%s\t */\n", block);
+}
+
 #define VARS_MAX 24
 
 static void set_vars(struct codegen *cg, const struct codegen_service *service,
@@ -70,6 +92,7 @@ static void set_vars(struct codegen *cg, const struct codegen_service *service,
 		*var++ = (struct emit_var){"route_size", method->route_size_text};
 		*var++ = (struct emit_var){"m", method->c_name};
 		*var++ = (struct emit_var){"M", method->c_upper};
+		*var++ = (struct emit_var){"comment", method_comment(cg, method)};
 		*var++ = (struct emit_var){"member", method->c_member};
 		*var++ = (struct emit_var){"index", method->index_text};
 		*var++ = (struct emit_var){"lane", lane_name(method->lane)};

@@ -275,6 +275,7 @@ static int build_method(struct codegen *cg, struct place *place,
 		method->c_member = "size_";
 	method->index_text = actr__codegen_format(cg, "%td", method - service->methods);
 	method->route_size_text = actr__codegen_format(cg, "%zu", strlen(method->route_key));
+	method->comment = actr__request_comment(place->file, place->path, 4);
 	method->client_streaming = proto->client_streaming;
 	method->server_streaming = proto->server_streaming;
 	ACTR_TRY(find_type(cg, place, method, METHOD_INPUT, proto->input_type, &method->input));

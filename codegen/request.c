@@ -231,3 +231,14 @@ const char *actr__request_place(struct codegen *cg, const pb_file *file, const i
 	return actr__codegen_format(cg, "%s:%d:%d", file->name, best->span[0] + 1,
 				    best->span[1] + 1);
 }
+
+const char *actr__request_comment(const pb_file *file, const int32_t *path, size_t path_size)
+{
+	const Google__Protobuf__SourceCodeInfo *info = file->source_code_info;
+
+	for (size_t i = 0; info && i < info->n_location; i++)
+		if (info->location[i]->n_path == path_size &&
+		    !memcmp(info->location[i]->path, path, path_size * sizeof *path))
+			return info->location[i]->leading_comments;
+	return NULL;
+}
