@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "tests/support/torture.h"
 #include "tests/support/world.h"
 
 static int setup(void **state)
@@ -578,6 +579,43 @@ static void a_call_is_started_once(void **state)
 	outcome_done(&o);
 }
 
+/* Whatever allocation fails, each call ends once, and nothing is lost of what is not its own. */
+static void every_allocation_of_a_call_may_fail(void **state)
+{
+	struct torture torture;
+	unsigned long n = 0;
+
+	(void)state;
+	torture_begin(&torture);
+	do {
+		struct world *w = world_new(0);
+		struct outcome o = {0}, after;
+		actr_dest dest = world_dest(B(w));
+		uint8_t *out;
+
+		torture.failed = false;
+		torture.countdown = ++n;
+		if (actr_call_new(&A(w)->ref, &dest, &world_nested, 1, NULL, &o.call, &out, NULL) ==
+		    0) {
+			*out = 'x';
+			assert_int_equal(actr_call_start(o.call, NULL, NULL), 0);
+			world_advance(w, 60000);
+			assert_int_not_equal(actr_call_result(o.call, NULL), ACTR_E_WOULD_BLOCK);
+			if (!torture.failed)
+				assert_int_equal(actr_call_result(o.call, NULL), 0);
+		}
+		torture.countdown = 0;
+		outcome_done(&o);
+		world_call(A(w), world_dest(B(w)), &world_echo, "after", 0, &after);
+		world_advance(w, 10000);
+		expect_answer(&after, "after");
+		outcome_done(&after);
+		world_free(w);
+	} while (torture.failed);
+	assert_true(n > 10);
+	torture_end();
+}
+
 #define WORLD_TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define NARROW_TEST(name) cmocka_unit_test_setup_teardown(name, setup_narrow, teardown)
 
@@ -613,6 +651,7 @@ int main(void)
 		WORLD_TEST(defect_34_sizes_up_to_the_limit_pass_and_beyond_are_refused),
 		WORLD_TEST(shutdown_fails_what_runs_and_what_comes_later),
 		WORLD_TEST(a_call_is_started_once),
+		cmocka_unit_test(every_allocation_of_a_call_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,8 +36,8 @@ static void on_nested_done(void *user, actr_call *call)
 
 	if (actr_call_result(call, &err) < 0)
 		actr_reply_fail(reply, err.code, err.message);
-	else
-		echo(actr_call_response(call), reply);
+	else if (echo(actr_call_response(call), reply) == ACTR_E_NOMEM)
+		actr_reply_fail(reply, ACTR_E_NOMEM, NULL);
 	actr_call_unref(call);
 }
 
@@ -47,11 +47,13 @@ static int nested(struct world_actor *actor, actr_ctx *ctx, actr_bytes payload, 
 	actr_call_options options = ACTR_CALL_OPTIONS_INIT;
 	actr_call *call;
 	uint8_t *out;
+	int rc;
 
 	options.parent = ctx;
-	assert_int_equal(actr_call_new(actr_ctx_ref(ctx), &dest, &world_echo, payload.size,
-				       &options, &call, &out, NULL),
-			 0);
+	rc = actr_call_new(actr_ctx_ref(ctx), &dest, &world_echo, payload.size, &options, &call,
+			   &out, NULL);
+	if (rc < 0)
+		return rc;
 	memcpy(out, payload.data, payload.size);
 	return actr_call_start(call, on_nested_done, actr_reply_keep(reply));
 }
@@ -316,7 +318,7 @@ struct world *world_new(unsigned max_in_flight)
 
 	assert_non_null(w);
 	assert_int_equal(actr__loop_new_virtual(&w->loop, NULL), 0);
-	actr_set_clock(&(actr_clock){ virtual_ns, virtual_wall_ms, w->loop });
+	actr_set_clock(&(actr_clock){virtual_ns, virtual_wall_ms, w->loop});
 	actr__sim_net_init(&w->net, w->loop);
 	for (unsigned i = 0; i < WORLD_ACTORS; i++)
 		actor_init(&w->actors[i], w, i + 1, max_in_flight);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum task_kind { TASK_OFFER, TASK_ANSWER, TASK_OPEN, TASK_MESSAGE, TASK_CLOSED };
+enum task_kind { TASK_OFFER, TASK_ANSWER, TASK_OPEN, TASK_MESSAGE, TASK_CLOSED, TASK_TIMEOUT };
+
+#define CONNECT_TIMEOUT_MS 30000 /* as a real wire */
 
 struct sim_wire {
 	struct actr__wire base;
@@ -115,6 +117,11 @@ static void on_due(struct actr__timer *timer)
 		break;
 	case TASK_CLOSED:
 		set_state(w, ACTR__WIRE_CLOSED, &w->why);
+		break;
+	case TASK_TIMEOUT:
+		ACTR_FAIL(&w->why, ACTR_E_UNAVAILABLE, "no connection within the time limit");
+		if (w->base.state == ACTR__WIRE_CONNECTING)
+			set_state(w, ACTR__WIRE_CLOSED, &w->why);
 		break;
 	}
 	actr__wire_unref(&w->base);
@@ -278,7 +285,8 @@ int actr__sim_dial(struct actr__sim_net *net, const struct actr__wire_events *ev
 	if (!w)
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a wire");
 	w->token = ++net->next_token;
-	if (later(w, TASK_OFFER, 0, NULL) < 0) {
+	if (later(w, TASK_OFFER, 0, NULL) < 0 ||
+	    later(w, TASK_TIMEOUT, CONNECT_TIMEOUT_MS, NULL) < 0) {
 		free_wire(&w->base);
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a wire");
 	}
@@ -300,10 +308,14 @@ int actr__sim_accept(struct actr__sim_net *net, const struct actr__signal *offer
 	if (!net->mute) {
 		w->other = dialler;
 		dialler->other = w;
-		(void)later(w, TASK_OPEN, net->connect_ms, NULL);
-		(void)later(dialler, TASK_OPEN, net->connect_ms, NULL);
 	}
-	(void)later(w, TASK_ANSWER, 0, NULL);
+	if (later(w, TASK_ANSWER, 0, NULL) < 0 ||
+	    later(w, TASK_TIMEOUT, CONNECT_TIMEOUT_MS, NULL) < 0 ||
+	    (w->other && (later(w, TASK_OPEN, net->connect_ms, NULL) < 0 ||
+			  later(dialler, TASK_OPEN, net->connect_ms, NULL) < 0))) {
+		free_wire(&w->base); /* and the dialler hears that it is gone */
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a wire");
+	}
 	*ret_wire = &w->base;
 	return 0;
 }
