@@ -208,7 +208,7 @@ static void on_timer(struct actr__timer *timer)
 static void read_records(struct actr__dtls *dtls)
 {
 	static _Thread_local uint8_t plain[RECORD_MAX];
-	int size, reason;
+	int size = 0, reason;
 
 	while (!dtls->is_down && (size = SSL_read(dtls->ssl, plain, sizeof plain)) > 0)
 		dtls->events->on_record(dtls->owner, plain, (size_t)size);

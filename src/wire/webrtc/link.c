@@ -100,6 +100,16 @@ static void on_path(void *owner, const struct actr__ice_path *path)
 	actr__webrtc_on_path(link->wire);
 }
 
+void actr__link_lose(struct link *link)
+{
+	if (link->has_failed)
+		return;
+	link->has_failed = true;
+	link->is_connected = false;
+	link->udp = actr__udp_close(link->udp);
+	actr__webrtc_on_disconnected(link->wire);
+}
+
 static void on_state(void *owner, enum actr__ice_state state)
 {
 	struct link *link = owner;
@@ -109,11 +119,8 @@ static void on_state(void *owner, enum actr__ice_state state)
 		link->is_connected = true;
 		if (link == w->link)
 			actr__webrtc_on_connected(w);
-	} else if (state == ACTR__ICE_FAILED && !link->has_failed) {
-		link->has_failed = true;
-		link->is_connected = false;
-		link->udp = actr__udp_close(link->udp);
-		actr__webrtc_on_disconnected(w);
+	} else if (state == ACTR__ICE_FAILED) {
+		actr__link_lose(link);
 	}
 }
 

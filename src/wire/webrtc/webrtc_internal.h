@@ -149,6 +149,8 @@ struct link *actr__link_free(struct link *link);
 int actr__link_set_remote(struct link *link, const struct actr__sdp *sdp, actr_error *err);
 /* Policy and bounds included; what is not used is counted. */
 void actr__link_add_candidate(struct link *link, const struct actr__candidate *candidate);
+/* ICE failed or consent was lost: nothing more is sent on it (RFC 7675 5.1). Idempotent. */
+void actr__link_lose(struct link *link);
 /* Sends the engine's batch; it is empty afterwards. */
 void actr__link_flush(struct link *link);
 const char *actr__link_data_path(const struct link *link);
