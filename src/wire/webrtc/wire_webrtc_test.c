@@ -59,7 +59,7 @@ static void defect_34_the_largest_message_arrives_whole_and_one_byte_more_is_ref
 	for (size_t i = 0; i < sizeof big; i++)
 		big[i] = (uint8_t)(i * 7);
 	assert_int_equal(actr__wire_send(w->a.wire, 0, actr__bytes(big, 65536), &err),
-	                 ACTR_E_TOO_LARGE);
+			 ACTR_E_TOO_LARGE);
 	world_send(w, &w->a, 0, big, 65535);
 	world_wait(w, b_has_1);
 	assert_int_equal(w->b.last_size, 65535);
@@ -72,9 +72,9 @@ static void an_empty_message_and_an_unknown_lane_are_refused(void **st)
 
 	world_connect(w);
 	assert_int_equal(actr__wire_send(w->a.wire, 0, actr__bytes("", 0), NULL),
-	                 ACTR_E_INVALID_ARGUMENT);
+			 ACTR_E_INVALID_ARGUMENT);
 	assert_int_equal(actr__wire_send(w->a.wire, 4, actr__bytes("x", 1), NULL),
-	                 ACTR_E_INVALID_ARGUMENT);
+			 ACTR_E_INVALID_ARGUMENT);
 }
 
 static bool b_has_10000(struct world *w)
@@ -151,7 +151,7 @@ static void messages_before_it_is_open_wait_for_on_writable(void **st)
 
 	world_dial(w, &w->a);
 	assert_int_equal(actr__wire_send(w->a.wire, 1, actr__bytes("x", 1), NULL),
-	                 ACTR_E_WOULD_BLOCK);
+			 ACTR_E_WOULD_BLOCK);
 	world_wait(w, both_open);
 	world_pass(w, 1);
 	assert_int_equal(w->a.writable, 1);
@@ -279,7 +279,7 @@ static void a_second_engine_is_refused(void **st)
 static void a_turns_url_is_refused_with_words(void **st)
 {
 	struct world *w = *st;
-	actr_ice_server server = { .url = "turns:example.org:5349" };
+	actr_ice_server server = {.url = "turns:example.org:5349"};
 	struct actr__webrtc_options options = w->options;
 	static const struct actr__wire_events none;
 	struct actr__wire *wire = NULL;
@@ -288,11 +288,11 @@ static void a_turns_url_is_refused_with_words(void **st)
 	options.ice_servers = &server;
 	options.ice_server_count = 1;
 	assert_int_equal(actr__webrtc_dial(w->engine, &options, &none, NULL, 1, &wire, &err),
-	                 ACTR_E_INVALID_ARGUMENT);
+			 ACTR_E_INVALID_ARGUMENT);
 	assert_non_null(strstr(err.message, "turns:"));
 	server.url = "turn:127.0.0.1:3478";
 	assert_int_equal(actr__webrtc_dial(w->engine, &options, &none, NULL, 1, &wire, &err),
-	                 ACTR_E_INVALID_ARGUMENT);
+			 ACTR_E_INVALID_ARGUMENT);
 	assert_non_null(strstr(err.message, "credential"));
 }
 
