@@ -108,6 +108,7 @@ int actr__sctp_send(struct actr__sctp *sctp, unsigned lane, actr_bytes message, 
 
 	if (!sctp->is_up)
 		return ACTR_FAIL(err, ACTR_E_CLOSED, "the association is not up");
+	actr__sctp_stack_touch(sctp->stack);
 	rc = give_held(sctp, true);
 	if (rc == ACTR_E_WOULD_BLOCK)
 		return refuse(sctp, lane, err);

@@ -89,7 +89,8 @@ struct actr__sctp {
 struct actr__loop *actr__sctp_stack_loop(const struct actr__sctp_stack *stack);
 int actr__sctp_stack_add(struct actr__sctp_stack *stack, struct actr__sctp *sctp);
 void actr__sctp_stack_remove(struct actr__sctp_stack *stack, struct actr__sctp *sctp);
-/* Something was sent or received: timers need their fine tick. */
+/* Before anything is sent or received: timers need their fine tick. Not from usrsctp's callbacks.
+ */
 void actr__sctp_stack_touch(struct actr__sctp_stack *stack);
 /* 64 KiB for the message that is being taken out of usrsctp. */
 uint8_t *actr__sctp_stack_scratch(struct actr__sctp_stack *stack, size_t *ret_size);

@@ -2,9 +2,9 @@
  * usrsctp as the process has it: one instance, without threads of its own, driven by the loop.
  *
  * An association is known to usrsctp by a number, not by a pointer: a timer that fires late finds
- * nothing in the map instead of freed memory. Timers need a tick: every 10 ms while packets move or
- * something is outstanding, else once a second (heartbeats). usrsctp has no call that says when its
- * next timer is due.
+ * nothing in the map instead of freed memory. Nothing of usrsctp is called from its callbacks.
+ * Timers need a tick: every 10 ms while packets move or something is outstanding, else once a
+ * second (heartbeats). usrsctp has no call that says when its next timer is due.
  */
 #include "wire/webrtc/sctp_internal.h"
 
@@ -83,7 +83,7 @@ static int on_output(void *address, void *packet, size_t size, uint8_t tos, uint
 	sctp->out.size += size + sizeof size16;
 	sctp->stats.packets_sent++;
 	actr__loop_defer(stack->loop, &sctp->turn_end);
-	actr__sctp_stack_touch(stack);
+	stack->touched_ns = actr__loop_now_ns(stack->loop);
 	return 0;
 }
 
@@ -139,6 +139,10 @@ static void on_tick(struct actr__timer *timer)
 	arm(stack, is_busy(stack));
 }
 
+/*
+ * Brings usrsctp's clock up to date before it is used again after a pause: a timer it sets now
+ * would else count from then and fire at once. Not from its callbacks, which hold its locks.
+ */
 void actr__sctp_stack_touch(struct actr__sctp_stack *stack)
 {
 	stack->touched_ns = actr__loop_now_ns(stack->loop);

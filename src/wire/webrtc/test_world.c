@@ -99,15 +99,15 @@ static const struct actr__wire_events events = {on_state, on_message, on_writabl
 
 /* --- signaling --- */
 
-static void accept(struct side *s, const struct actr__signal *offer)
+void world_accept(struct world *w, struct side *s, const struct actr__signal *offer)
 {
-	struct actr__webrtc_options options = s->world->options;
+	struct actr__webrtc_options options = w->options;
 	actr_error err = ACTR_ERROR_INIT;
 
 	options.self = s->id;
 	options.peer = s->other->id;
-	if (actr__webrtc_accept(s->world->engine, &options, offer, &events, s, ++s->session,
-				&s->wire, &err) < 0)
+	if (actr__webrtc_accept(w->engine, &options, offer, &events, s, ++s->session, &s->wire,
+				&err) < 0)
 		fail_msg("accept: %s", err.message);
 }
 
@@ -143,7 +143,7 @@ static void hand_over(struct side *to, const struct actr__signal *signal)
 		return;
 	if (to->wire)
 		to->wire = actr__wire_unref(to->wire);
-	accept(to, signal);
+	world_accept(to->world, to, signal);
 }
 
 static void on_deliver(struct actr__deferred *deferred)

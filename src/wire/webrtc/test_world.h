@@ -61,6 +61,7 @@ bool world_wait_ms(struct world *w, bool (*done)(struct world *), unsigned ms);
 /* Let time pass on the loop. */
 void world_pass(struct world *w, unsigned ms);
 void world_dial(struct world *w, struct side *side);
+void world_accept(struct world *w, struct side *side, const struct actr__signal *offer);
 /* A dials, both open. */
 void world_connect(struct world *w);
 void world_send(struct world *w, struct side *side, unsigned lane, const void *data, size_t size);
