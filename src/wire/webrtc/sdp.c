@@ -375,6 +375,9 @@ static int on_line(struct reader *r, actr_bytes line, actr_error *err)
 		return 0;
 	if (line.size < 2 || line.data[1] != '=')
 		return ACTR_FAIL(err, ACTR_E_DECODE, "SDP line without a type");
+	/* RFC 8866 9, byte-string. Parts of lines go into our answer. */
+	if (memchr(line.data, 0, line.size) || memchr(line.data, '\r', line.size))
+		return ACTR_FAIL(err, ACTR_E_DECODE, "SDP line with a NUL or CR in it");
 	value = actr__bytes(line.data + 2, line.size - 2);
 	switch (line.data[0]) {
 	case 'm':
