@@ -75,6 +75,9 @@ int actr__spec_from_config(const actr_config *config, int64_t now_s, struct actr
 			   struct actr__spec **ret_spec, actr_error *err);
 /* As the wire has it, borrowing the spec's texts. NULL when memory is exhausted. */
 Actr__ServiceSpec *actr__spec_encode(const struct actr__spec *spec, struct actr__arena *arena);
+/* Both in one: append the encoding to buf, or nothing without exports. ACTR_E_TOO_LARGE too. */
+int actr__spec_pack(const actr_config *config, int64_t now_s, struct actr__buf *buf,
+		    actr_error *err);
 
 /* --- compatibility (reference.md 8.4) --- */
 

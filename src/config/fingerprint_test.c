@@ -305,6 +305,7 @@ static void a_spec_has_a_file_for_each_export(void **st)
 	actr_config config = ACTR_CONFIG_INIT;
 	struct actr__arena arena;
 	struct actr__spec *spec;
+	struct actr__buf packed;
 	Actr__ServiceSpec *wire;
 
 	(void)st;
@@ -328,6 +329,12 @@ static void a_spec_has_a_file_for_each_export(void **st)
 	assert_true(wire->has_published_at);
 	assert_int_equal(wire->published_at, 5);
 	assert_string_equal(wire->tags[0], "x");
+	actr__buf_init(&packed, 4096);
+	assert_int_equal(actr__spec_pack(&config, 5, &packed, NULL), 0);
+	assert_int_equal(packed.size, actr__service_spec__get_packed_size(wire));
+	packed.max = packed.size; /* no room for it twice */
+	assert_int_equal(actr__spec_pack(&config, 5, &packed, NULL), ACTR_E_TOO_LARGE);
+	actr__buf_done(&packed);
 	actr__arena_done(&arena);
 }
 

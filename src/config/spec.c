@@ -1,5 +1,6 @@
 /* ServiceSpec: what a service publishes about itself when it registers (reference.md 8.2). */
 #include "config/fingerprint_internal.h"
+#include "protocol/protocol.h"
 
 static const char *copy(struct actr__arena *arena, const char *text)
 {
@@ -108,4 +109,28 @@ Actr__ServiceSpec *actr__spec_encode(const struct actr__spec *spec, struct actr_
 	out->tags = tags;
 	out->n_tags = spec->tag_count;
 	return out;
+}
+
+static int pack(const struct actr__spec *spec, struct actr__arena *arena, struct actr__buf *buf,
+		actr_error *err)
+{
+	Actr__ServiceSpec *encoded = actr__spec_encode(spec, arena);
+	int rc = encoded ? actr__pb_append(&encoded->base, buf) : ACTR_E_NOMEM;
+
+	return rc < 0 ? ACTR_FAIL(err, rc, "service spec: %s", actr_error_text(rc)) : 0;
+}
+
+int actr__spec_pack(const actr_config *config, int64_t now_s, struct actr__buf *buf,
+		    actr_error *err)
+{
+	struct actr__spec *spec = NULL;
+	struct actr__arena arena;
+	int rc;
+
+	actr__arena_init(&arena, NULL, 0, ACTR__SIGNALING_MAX);
+	rc = actr__spec_from_config(config, now_s, &arena, &spec, err);
+	if (rc == 0 && spec)
+		rc = pack(spec, &arena, buf, err);
+	actr__arena_done(&arena);
+	return rc;
 }

@@ -220,10 +220,27 @@ static int pack_acl(const actr_config *config, struct actr__buf *buf)
 	return rc;
 }
 
+/* What the exports say of the service. One that is no .proto file costs the spec, not the start. */
+static int pack_spec(const actr_config *config, struct actr__buf *buf, actr_error *err)
+{
+	actr_error cause = ACTR_ERROR_INIT;
+	int rc = actr__spec_pack(config, actr__clock_wall_ms() / 1000, buf, &cause);
+
+	if (rc < 0 && rc != ACTR_E_CONFIG) {
+		if (err)
+			*err = cause;
+		return rc;
+	}
+	if (rc < 0)
+		ACTR_WARN(4, "config_error", "what=registered_without_service_spec cause=\"%s\"",
+			  cause.message);
+	return 0;
+}
+
 int network_connect(struct actr_node *node, actr_error *err)
 {
 	struct actr__signaling_options options = {.realm = node->system->config.realm};
-	struct actr__buf acl;
+	struct actr__buf acl, spec;
 	int rc;
 
 	ACTR_TRY(own_type(node, &options.type, err));
@@ -234,8 +251,13 @@ int network_connect(struct actr_node *node, actr_error *err)
 		return ACTR_FAIL(err, rc, "cannot encode the access list");
 	}
 	options.acl = actr__bytes(acl.data, acl.size);
-	rc = actr__signaling_new(node->loop, &options, &signaling_events, node, &node->signaling,
-				 err);
+	actr__buf_init(&spec, ACTR__SIGNALING_MAX);
+	rc = pack_spec(&node->system->config, &spec, err);
+	options.service_spec = actr__bytes(spec.data, spec.size);
+	if (rc == 0)
+		rc = actr__signaling_new(node->loop, &options, &signaling_events, node,
+					 &node->signaling, err);
+	actr__buf_done(&spec);
 	actr__buf_done(&acl);
 	if (rc == 0)
 		actr__signaling_start(node->signaling);
