@@ -104,6 +104,28 @@ def prefix(out):
     check("manufacturer and prefix are used", text if status else "\n".join(missing))
 
 
+def refused_messages(out):
+    status, text = protoc(out, ERRORS, ["group.proto"], "messages:")
+    check("a group is refused with messages", "" if status and "groups" in text else text or "ok")
+    os.environ["PROTOC_GEN_C"] = "/nowhere/protoc-gen-c"
+    status, text = protoc(out, PROTOS, ["echo.proto"], "messages:")
+    os.environ["PROTOC_GEN_C"] = GEN_C
+    check("messages without protobuf-c's generator says what to install", "" if status and
+          "/nowhere/protoc-gen-c" in text and "install protobuf-c-compiler" in text else text)
+
+
+def deterministic(out):
+    files = ["services.proto", "names.proto", "lanes.proto"]
+    made = []
+    for folder in ("one", "two"):
+        os.mkdir(os.path.join(out, folder))
+        protoc(os.path.join(out, folder), PROTOS, files if folder == "one" else files[::-1])
+        made.append([read(os.path.join(out, folder, f.replace(".proto", s)))
+                     for f in files for s in (".actr.h", ".actr.c")])
+    check("the order of files changes nothing", "" if made[0] == made[1] and None not in made[0]
+          else "the outputs differ")
+
+
 def by_hand():
     done = subprocess.run([GEN_ACTR], input=b"\xff\xffgarbage", capture_output=True)
     check("garbage on standard input is refused", "" if done.returncode == 1 and
@@ -126,13 +148,16 @@ def main():
               read(os.path.join(out, "shop/types.actr.h")) is None else "a header was made")
     with tempfile.TemporaryDirectory() as out:
         for proto in sorted(os.listdir(ERRORS)):
-            if proto.endswith(".proto") and not proto.endswith("_b.proto"):
+            if os.path.exists(os.path.join(ERRORS, proto.replace(".proto", ".txt"))) and \
+                    proto.endswith(".proto"):
                 bad(out, proto)
         refused_option(out, "colour=red", "unknown option 'colour'")
         refused_option(out, "manufacturer=9acme", "a letter first")
         refused_option(out, "manufacturer=acme-", "letter or digit last")
         refused_option(out, "prefix=My", "prefix=My")
         prefix(out)
+        refused_messages(out)
+        deterministic(out)
         by_hand()
     print(f"1..{count}")
     return 1 if failures else 0
