@@ -10,7 +10,6 @@
 #include "config/load_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -319,12 +318,11 @@ static int open_source(struct actr__load *load, const char *path, const struct s
 /* The first file is not there: say where it was looked for (defect 71). */
 static int no_file(const struct actr__load *load, const char *path)
 {
-	char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
-	int rc = ACTR_FAIL(load->err, ACTR_E_CONFIG, "%s: no such file%s%s", path,
-			   here ? " in " : "", here ? here : "");
+	char folder[4096];
+	const char *here = path[0] == '/' ? NULL : getcwd(folder, sizeof folder);
 
-	free(here);
-	return rc;
+	return ACTR_FAIL(load->err, ACTR_E_CONFIG, "%s: no such file%s%s", path, here ? " in " : "",
+			 here ? here : "");
 }
 
 /* Read a file and its parents; *ret_eldest leads down to it. */

@@ -1,6 +1,8 @@
 /* A whole .proto file: syntax, package, imports, services; the rest is in proto_message.c. */
 #include "config/proto_internal.h"
 
+#define PACKAGE_MAX 256u /* reference.md 2.2 */
+
 /* The original needs the file's syntax before its fields, and so do the rules of labels. */
 static int read_syntax(struct actr__proto_parser *p)
 {
@@ -43,9 +45,9 @@ static int read_package(struct actr__proto_parser *p)
 	if (p->file->package)
 		return actr__proto_expected(p, "one package");
 	ACTR_TRY(actr__proto_path(p, &p->file->package));
-	if (p->file->package[0] == '.') {
+	if (p->file->package[0] == '.' || strlen(p->file->package) > PACKAGE_MAX) {
 		p->token = token;
-		return actr__proto_expected(p, "a package without a leading dot");
+		return actr__proto_expected(p, "a package of at most 256 bytes, no leading dot");
 	}
 	return actr__proto_symbol(p, ';');
 }
