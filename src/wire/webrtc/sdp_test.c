@@ -145,7 +145,7 @@ static void a_nul_inside_a_line_is_refused(void **st)
 
 	(void)st;
 	assert_int_equal(actr__sdp_parse(actr__bytes(text, sizeof text - 1), &sdp, NULL),
-	                 ACTR_E_DECODE);
+			 ACTR_E_DECODE);
 }
 
 static void size_lines_and_sections_have_limits(void **st)

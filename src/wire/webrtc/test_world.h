@@ -25,8 +25,9 @@ struct side {
 	struct side *other;
 	struct actr__wire *wire;
 	uint64_t session;
-	bool manual; /* offers are not accepted by themselves */
-	bool echo;   /* messages go back on their lane */
+	bool may_fail; /* accepting may */
+	bool manual;   /* offers are not accepted by themselves */
+	bool echo;     /* messages go back on their lane */
 	enum actr__wire_state states[64];
 	unsigned state_count;
 	actr_error why; /* of the last state */
@@ -60,6 +61,7 @@ void world_wait(struct world *w, bool (*done)(struct world *));
 bool world_wait_ms(struct world *w, bool (*done)(struct world *), unsigned ms);
 /* Let time pass on the loop. */
 void world_pass(struct world *w, unsigned ms);
+int world_try_dial(struct world *w, struct side *side);
 void world_dial(struct world *w, struct side *side);
 void world_accept(struct world *w, struct side *side, const struct actr__signal *offer);
 /* A dials, both open. */
