@@ -118,7 +118,7 @@ static int print_answer(actr_call *call, actr_error *err)
 {
 	actr_bytes answer = actr_call_response(call);
 
-	if (fwrite(answer.data, 1, answer.size, stdout) != answer.size || fflush(stdout))
+	if ((answer.size && fwrite(answer.data, answer.size, 1, stdout) != 1) || fflush(stdout))
 		return fail(err, ACTR_E_IO, "standard output", strerror(errno));
 	return 0;
 }

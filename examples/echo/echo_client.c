@@ -96,7 +96,7 @@ static void on_event(void *self, const actr_event *event)
 /* Ask until a candidate is there, for 10 s. */
 static int find_peer(actr_error *err)
 {
-	const uint64_t give_up_ns = now_ns() + 10u * 1000000000u;
+	const uint64_t give_up_ns = now_ns() + 10 * UINT64_C(1000000000);
 	int rc;
 
 	for (;;) {
