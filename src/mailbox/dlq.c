@@ -128,8 +128,8 @@ static void check_decodable(void *user, const struct actr__dead_letter *letter)
 	if (check->rc == 0)
 		check->rc = actr__envelope_decode(&envelope, letter->raw_bytes, check->err);
 	if (check->rc < 0)
-		actr__prefix(check->err, check->rc, "dead letter %s would only come back",
-			     letter->id);
+		actr__prefix(check->err, check->rc,
+			     "dead letter %s would only come back: ", letter->id);
 }
 
 static int mark(struct letter_db *file, const char *id, const char *now, actr_error *err)

@@ -10,7 +10,7 @@ static atomic_bool hit;
 
 struct shim_file {
 	sqlite3_file base;
-	_Alignas(16) unsigned char real[];
+	_Alignas(8) unsigned char real[];
 };
 
 static sqlite3_file *real_of(sqlite3_file *file)

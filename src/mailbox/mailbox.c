@@ -47,7 +47,7 @@ void mailbox_kick(struct actr__mailbox *m)
 		actr__loop_defer(m->loop, &m->tell);
 }
 
-static void check_high_water(struct actr__mailbox *m)
+void mailbox_check_high_water(struct actr__mailbox *m)
 {
 	if (!quota_update_high(&m->quota))
 		return;
@@ -150,7 +150,7 @@ void entry_end(struct actr__mailbox *m, struct entry *entry)
 	quota_release(&m->quota, entry->sender, entry->size);
 	entry->sender = NULL;
 	if (m->quota.high)
-		check_high_water(m);
+		mailbox_check_high_water(m);
 }
 
 static struct entry *make_entry(struct actr__msg *msg, const actr_id *sender,
@@ -213,7 +213,7 @@ int actr__mailbox_submit(struct actr__mailbox *m, struct actr__msg *msg, const a
 	if (rc < 0)
 		m->stats.refused_total++;
 	else if (!m->quota.high)
-		check_high_water(m);
+		mailbox_check_high_water(m);
 	return rc;
 }
 

@@ -218,6 +218,8 @@ void mailbox_kick(struct actr__mailbox *m);
 void entry_end(struct actr__mailbox *m, struct entry *entry);
 /* The store has ended: tell it from the loop. */
 void mailbox_closed(struct actr__mailbox *m);
+/* Told when it changed. */
+void mailbox_check_high_water(struct actr__mailbox *m);
 void mailbox_storage_state(struct actr__mailbox *m, const actr_error *failure);
 
 static inline uint64_t mail_id(unsigned mail_class, uint64_t seq)

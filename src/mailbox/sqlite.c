@@ -290,7 +290,7 @@ static void apply_state(struct durable *d, const struct writer_state *state)
 {
 	d->base.stats.groups_total = state->groups;
 	d->base.stats.dead_letters = state->letters;
-	mailbox_storage_state(&d->base, state->failed ? &state->error : NULL);
+	mailbox_storage_state(&d->base, state->failed || state->unreadable ? &state->error : NULL);
 	if (state->failed || state->kept)
 		durable_retry_later(d);
 }
@@ -450,7 +450,7 @@ static int open_files(struct durable *d, const struct actr__mailbox_options *opt
 	ACTR_TRY(letter_db_count(&w->letters, &w->state.letters, err));
 	d->base.stats.dead_letters = w->state.letters;
 	ACTR_TRY(mail_db_survey(&w->mails, on_leftover, d, err));
-	(void)quota_update_high(&d->base.quota);
+	mailbox_check_high_water(&d->base);
 	return 0;
 }
 

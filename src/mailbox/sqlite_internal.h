@@ -165,8 +165,9 @@ struct close_op {
 };
 
 struct writer_state {
-	bool failed; /* the last group was not committed */
-	bool kept;   /* something waits to be tried again */
+	bool failed;	 /* the last group was not committed */
+	bool unreadable; /* the last load failed */
+	bool kept;	 /* something waits to be tried again */
 	actr_error error;
 	uint64_t groups;
 	uint64_t letters;

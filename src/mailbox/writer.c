@@ -98,8 +98,10 @@ static void run_step(struct writer *w, struct op *op)
 		group_close(w, container_of(op, struct close_op, op));
 		return;
 	}
-	if (op->kind == OP_LOAD)
+	if (op->kind == OP_LOAD) {
 		op->rc = mail_db_load(&w->mails, load, &w->state.error);
+		w->state.unreadable = op->rc == ACTR_E_STORAGE;
+	}
 	if (op->kind == OP_REDRIVE)
 		redrive_run(w, container_of(op, struct redrive, op));
 	actr__list_push(&w->finished, &op->link);
