@@ -23,8 +23,9 @@ static const char help[] = "usage: actr check [CONFIG] [--json]\n"
 			   "Status: 0 in order; 2 something is wrong, told with file, line, key "
 			   "and what was expected.\n";
 
-#define LOCK_NAME      "actr.lock.toml"
-#define MAX_LOCK_BYTES (1u << 20)
+#define LOCK_NAME	    "actr.lock.toml"
+#define MAX_LOCK_BYTES	    (1u << 20)
+#define MAX_CANONICAL_BYTES (64u << 20)
 
 struct project {
 	const char *path;
@@ -32,6 +33,7 @@ struct project {
 	struct actr__spec *spec; /* NULL without exports */
 	struct actr__lock lock;
 	const char *lock_path; /* NULL without a lock file */
+	json_t *routes;	       /* of the exported services: package.Service.Method */
 	struct actr__arena arena;
 };
 
@@ -84,6 +86,49 @@ static int check_lock(const struct project *p, actr_error *err)
 	return 0;
 }
 
+/* The canonical form of a file has its services; their methods are what can be called. */
+static void add_routes(json_t *routes, const char *canonical)
+{
+	json_t *file = json_loads(canonical, 0, NULL), *service, *method;
+	const char *package = json_string_value(json_object_get(file, "package"));
+	size_t i, k;
+
+	json_array_foreach(json_object_get(file, "services"), i, service)
+	{
+		json_array_foreach(json_object_get(service, "methods"), k, method)
+		{
+			json_array_append_new(
+				routes,
+				json_sprintf("%s%s%s.%s", package ? package : "",
+					     package ? "." : "",
+					     json_string_value(json_object_get(service, "name")),
+					     json_string_value(json_object_get(method, "name"))));
+		}
+	}
+	json_decref(file);
+}
+
+static int read_routes(struct project *p, actr_error *err)
+{
+	const actr_config *c = p->config;
+	struct actr__protos *protos = NULL;
+	struct actr__buf text;
+	int rc = actr__protos_new(c->exports, c->export_count, &protos, err);
+
+	actr__buf_init(&text, MAX_CANONICAL_BYTES);
+	p->routes = json_array();
+	for (size_t i = 0; rc == 0 && i < c->export_count; i++) {
+		actr__buf_clear(&text);
+		if (actr__protos_canonical(protos, i, &text) < 0 || !actr__buf_text(&text))
+			rc = actr_cli_nomem(err);
+		else
+			add_routes(p->routes, (const char *)text.data);
+	}
+	actr__buf_done(&text);
+	(void)actr__protos_free(protos);
+	return rc;
+}
+
 static int read_project(struct project *p, actr_error *err)
 {
 	int rc = actr_config_load(p->path, &p->config, err);
@@ -91,6 +136,9 @@ static int read_project(struct project *p, actr_error *err)
 	if (rc < 0)
 		return rc;
 	rc = actr__spec_from_config(p->config, 0, &p->arena, &p->spec, err);
+	if (rc < 0)
+		return rc;
+	rc = read_routes(p, err);
 	if (rc < 0)
 		return rc;
 	rc = read_lock(p, err);
@@ -135,6 +183,8 @@ static void print_lines(const struct project *p)
 		printf("export       %s  %s\n", p->spec->files[i].fingerprint, c->exports[i].path);
 	if (p->spec)
 		printf("fingerprint  %s\n", p->spec->fingerprint);
+	for (size_t i = 0; i < json_array_size(p->routes); i++)
+		printf("route        %s\n", json_string_value(json_array_get(p->routes, i)));
 	for (size_t i = 0; i < c->dependency_count; i++)
 		print_dependency(p, &c->dependencies[i]);
 	for (size_t i = 0; i < c->acl_rule_count; i++)
@@ -185,12 +235,13 @@ static json_t *acl_json(const actr_config *c)
 static int print_json(const struct project *p, actr_error *err)
 {
 	const actr_config *c = p->config;
-	json_t *all = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s?, s:s?, s:o, s:o, s:o}", "package",
-				c->package_name, "manufacturer", c->package_manufacturer, "type",
-				c->package_type, "realm", (json_int_t)c->realm, "signaling",
+	json_t *all = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s?, s:s?, s:o, s:O, s:o, s:o}",
+				"package", c->package_name, "manufacturer", c->package_manufacturer,
+				"type", c->package_type, "realm", (json_int_t)c->realm, "signaling",
 				c->signaling_url, "mailbox", c->mailbox_path, "fingerprint",
 				p->spec ? p->spec->fingerprint : NULL, "exports", exports_json(p),
-				"dependencies", dependencies_json(p), "acl", acl_json(c));
+				"routes", p->routes, "dependencies", dependencies_json(p), "acl",
+				acl_json(c));
 
 	if (!all)
 		return actr_cli_nomem(err);
@@ -211,6 +262,7 @@ static int check(const char *path, bool json, actr_error *err)
 		rc = print_json(&p, err);
 	else if (rc == 0)
 		print_lines(&p);
+	json_decref(p.routes);
 	(void)actr_config_free(p.config);
 	actr__arena_done(&p.arena);
 	return rc;

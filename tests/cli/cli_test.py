@@ -100,7 +100,10 @@ class Cli(unittest.TestCase):
         return os.path.join(self.folder, 'hello-you')
 
     def test_a_new_project_is_in_order(self):
-        self.expect(run('check', cwd=self.project()), 0)
+        folder = self.project()
+        self.expect(run('check', cwd=folder), 0)
+        result = json.loads(run('check', '--json', cwd=folder).stdout)
+        self.assertEqual(result['routes'], ['helloyou.HelloyouService.Say'])
         self.expect(run('new', 'hello-you', cwd=self.folder), 2, '', 'File exists')
         self.expect(run('new', 'Hello'), 2, '', 'expected a name of lower-case letters')
 
