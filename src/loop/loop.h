@@ -137,6 +137,8 @@ void actr__loop_process(struct actr__loop *loop);
 bool actr__loop_is_current(const struct actr__loop *loop);
 /* libuv's own loop, for libwebsockets; NULL on a virtual loop. */
 struct uv_loop_s *actr__loop_uv(struct actr__loop *loop);
+/* First thing in a callback that comes from libuv past this door: now is read afresh. */
+void actr__loop_touch(struct actr__loop *loop);
 
 /*
  * Virtual loop: run what is due until `ms` have passed, in order of time; posted and deferred tasks

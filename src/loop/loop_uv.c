@@ -21,6 +21,7 @@ struct uv_backed_loop {
 	uv_check_t check;
 	uv_idle_t idle; /* active while tasks are left: the poll must not block */
 	bool busy;	/* something ran in this turn */
+	bool fresh;	/* now was read since the poll */
 	unsigned spin_us;
 	pthread_t thread;
 };
@@ -72,6 +73,15 @@ static void arm_alarm(struct uv_backed_loop *self)
 	(void)uv_timer_start(&self->alarm, on_alarm, delay_ms, 0);
 }
 
+/* What runs before the poll must not decide whether now is read after it: the poll may have slept.
+ */
+static void refresh(struct uv_backed_loop *self)
+{
+	if (!self->fresh)
+		self->base.now_ns = actr__clock_monotonic_ns();
+	self->fresh = true;
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct uv_backed_loop *self = prepare->data;
@@ -85,10 +95,12 @@ static void on_prepare(uv_prepare_t *prepare)
 		(void)uv_idle_start(&self->idle, on_idle);
 	else
 		(void)uv_idle_stop(&self->idle);
+	self->fresh = false;
 }
 
 static void on_check(uv_check_t *check)
 {
+	refresh(check->data);
 	run_tasks(check->data);
 }
 
@@ -107,8 +119,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 	if (!handle->io)
 		return;
-	if (!self->busy)
-		self->base.now_ns = actr__clock_monotonic_ns();
+	refresh(self);
 	self->busy = true;
 	if (status < 0)
 		ready = ACTR__IO_READ | ACTR__IO_WRITE; /* the read or write will tell the error */
@@ -245,6 +256,14 @@ struct uv_loop_s *actr__loop_uv(struct actr__loop *loop)
 	extern const struct actr__loop_ops actr__loop_uv_ops;
 
 	return loop->ops == &actr__loop_uv_ops ? &self_of(loop)->uv : NULL;
+}
+
+void actr__loop_touch(struct actr__loop *loop)
+{
+	struct uv_backed_loop *self = self_of(loop);
+
+	refresh(self);
+	self->busy = true;
 }
 
 /* --- life --- */

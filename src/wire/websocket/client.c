@@ -1,0 +1,129 @@
+/*
+ * The client's side: what libwebsockets tells while a connection is dialled, open and closed.
+ * A refused address is followed by the next one as long as nothing answered at all; an answer, also
+ * a refusal, ends the dialling.
+ */
+#include "wire/websocket/websocket_internal.h"
+
+void ws_connection_error(struct lws *wsi, const struct dial_target *target, const char *text,
+			 actr_error *err)
+{
+	unsigned status = lws_http_client_http_response(wsi);
+
+	if (status >= 300 && status <= 599) {
+		actr__fail(err, actr_error_from_wire(status), "%s answered with status %u",
+			   target->host, status);
+		err->wire_code = status;
+		return;
+	}
+	actr__fail(err, ACTR_E_UNAVAILABLE, "cannot connect to %s port %u: %s", target->host,
+		   target->port, text ? text : "connection lost");
+}
+
+static void on_connection_error(struct actr__ws *ws, struct lws *wsi, const char *text)
+{
+	actr_error why = ACTR_ERROR_INIT;
+
+	ws_connection_error(wsi, &ws->dial->target, text, &why);
+	if (!ws->why.code && why.code == ACTR_E_UNAVAILABLE && !why.os_errno &&
+	    dial_again(ws->dial, &why)) {
+		lws_set_opaque_user_data(wsi, NULL);
+		ws->wsi = NULL;
+		return;
+	}
+	if (!ws->why.code)
+		ws->why = why;
+	ws_finish(ws, true);
+}
+
+static void on_established(struct actr__ws *ws, struct lws *wsi)
+{
+	ws->wsi = wsi;
+	ws_opened(ws);
+	if (!ws->closing && ws->events->on_open)
+		ws->events->on_open(ws->owner, ws);
+}
+
+int ws_client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		       size_t size)
+{
+	struct actr__ws *ws = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+
+	(void)user;
+	if (!ws)
+		return 0;
+	switch ((int)reason) {
+	case LWS_CALLBACK_CLIENT_ESTABLISHED:
+		on_established(ws, wsi);
+		return 0;
+	case LWS_CALLBACK_CLIENT_RECEIVE:
+		return ws_on_receive(ws, in, size);
+	case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
+		ws_heard(ws);
+		return 0;
+	case LWS_CALLBACK_CLIENT_WRITEABLE:
+		return ws_on_writable(ws);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		ws_on_peer_close(ws, in, size);
+		return 0;
+	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+		actr__loop_touch(ws->context->loop);
+		if (ws->dial)
+			on_connection_error(ws, wsi, in);
+		else
+			ws_finish(ws, true);
+		return 0;
+	case LWS_CALLBACK_CLIENT_CLOSED:
+	case LWS_CALLBACK_WSI_DESTROY:
+		actr__loop_touch(ws->context->loop);
+		ws_finish(ws, true);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static void on_failed(struct dial *dial, const actr_error *why)
+{
+	struct actr__ws *ws = dial->user;
+
+	if (!ws->why.code)
+		ws->why = *why;
+	ws_finish(ws, true);
+}
+
+static void on_wsi(struct dial *dial, struct lws *wsi)
+{
+	struct actr__ws *ws = dial->user;
+
+	ws->wsi = wsi;
+}
+
+int actr__ws_connect(struct actr__ws_context *context, const char *url,
+		     const struct actr__ws_limits *limits, const struct actr__ws_events *events,
+		     void *owner, struct actr__ws **ret_ws, actr_error *err)
+{
+	struct dial_target target;
+	struct actr__ws *ws;
+	int rc = dial_parse(url, "ws", &target, err);
+
+	if (rc < 0)
+		return rc;
+	ws = ws_new(context, limits);
+	if (!ws)
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot connect to %s", target.host);
+	rc = dial_new(context, &target, &ws->dial, err);
+	if (rc >= 0)
+		rc = actr__timer_set(context->loop, &ws->timer, ws->limits.connect_timeout_ms);
+	if (rc < 0) {
+		ws_finish(ws, false);
+		return ACTR_FAIL(err, rc, "cannot connect to %s", target.host);
+	}
+	ws->dial->protocol = "actr-ws";
+	ws->dial->user = ws;
+	ws->dial->on_failed = on_failed;
+	ws->dial->on_wsi = on_wsi;
+	actr__ws_set_owner(ws, events, owner);
+	*ret_ws = ws;
+	return 0;
+}
