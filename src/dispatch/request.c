@@ -195,12 +195,21 @@ static void finish(struct actr__request *r)
 	unref(r);
 }
 
+/*
+ * A token that was not kept is settled on its executor; when that is the loop, nobody competes and
+ * the atomic step is saved.
+ */
 static bool take_token(struct actr__request *r, int code, bool by_user)
 {
 	int open = REQUEST_OPEN;
 
-	if (!atomic_compare_exchange_strong(&r->state, &open, REQUEST_SETTLED))
+	if (!r->kept && !r->dispatcher->worker) {
+		if (atomic_load_explicit(&r->state, memory_order_relaxed) != REQUEST_OPEN)
+			return false;
+		atomic_store_explicit(&r->state, REQUEST_SETTLED, memory_order_relaxed);
+	} else if (!atomic_compare_exchange_strong(&r->state, &open, REQUEST_SETTLED)) {
 		return false;
+	}
 	r->code = code;
 	r->by_user = by_user;
 	return true;
