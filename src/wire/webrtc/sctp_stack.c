@@ -164,8 +164,6 @@ int actr__sctp_stack_add(struct actr__sctp_stack *stack, struct actr__sctp *sctp
 	sctp->id = stack->next_id++;
 	ACTR_TRY(actr__map_insert(&stack->by_id, &sctp->node, hash_of(sctp->id)));
 	usrsctp_register_address((void *)(uintptr_t)sctp->id);
-	if (stack->by_id.count == 1)
-		stack->ticked_ns = actr__loop_now_ns(stack->loop);
 	actr__sctp_stack_touch(stack);
 	return 0;
 }
