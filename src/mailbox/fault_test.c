@@ -90,11 +90,21 @@ static void check_fates(struct world *w, const struct fates *f, long step)
 			fail_msg("step %ld: accepted mail %u is lost", step, i);
 }
 
+static void sql_do_dlq_clear(struct world *w)
+{
+	char dlq[128];
+
+	snprintf(dlq, sizeof dlq, "%s.dlq", w->path);
+	sql_do(dlq, "DELETE FROM dead_letter_queue");
+}
+
 static void ladder(struct world *w, int code, bool torn)
 {
 	bool hit = true;
+	long last = 0;
 
 	for (long step = 1; hit && step < STEPS_MAX; step++) {
+		last = step;
 		struct fates fates = {0};
 
 		remove_files(w);
@@ -106,6 +116,7 @@ static void ladder(struct world *w, int code, bool torn)
 		check_fates(w, &fates, step);
 	}
 	assert_false(hit); /* the ladder was climbed to its end */
+	assert_true(last > 20);
 }
 
 static void no_accepted_mail_is_lost_whichever_write_finds_the_disk_full(void **state)
@@ -116,6 +127,50 @@ static void no_accepted_mail_is_lost_whichever_write_finds_the_disk_full(void **
 static void no_accepted_mail_is_lost_whichever_write_is_torn(void **state)
 {
 	ladder(*state, SQLITE_IOERR_WRITE, true);
+}
+
+static unsigned cuts_wanted(void)
+{
+	const char *wanted = getenv("ACTR_POWER_CUTS");
+
+	return wanted ? (unsigned)atoi(wanted) : 120;
+}
+
+static void no_shared_memory(struct world *w)
+{
+	char path[128];
+
+	/* It does not survive a machine. */
+	snprintf(path, sizeof path, "%s.dlq-shm", w->path);
+	(void)unlink(path);
+}
+
+static void no_accepted_mail_is_lost_when_the_power_fails(void **state)
+{
+	struct world *w = *state;
+	unsigned cuts = cuts_wanted(), effective = 0;
+
+	for (unsigned seed = 1; seed <= cuts; seed++) {
+		struct fates fates = {0};
+
+		remove_files(w);
+		/* A life before, so that there is something to damage. */
+		live_once(w, &(struct fates){0});
+		fault_vfs_plan((struct fault_plan){0});
+		find_survivors(w, &(struct fates){0});
+		sql_do_dlq_clear(w);
+		fault_vfs_track(true);
+		fault_vfs_plan((struct fault_plan){
+			.at = 1 + seed * 7 % 60, .code = SQLITE_IOERR_WRITE, .stays = true});
+		live_once(w, &fates);
+		effective += fault_vfs_hit();
+		fault_vfs_plan((struct fault_plan){0});
+		fault_vfs_cut(seed);
+		no_shared_memory(w);
+		find_survivors(w, &fates);
+		check_fates(w, &fates, seed);
+	}
+	assert_true(effective > cuts / 4);
 }
 
 static void a_full_disk_is_told_and_left_when_there_is_space_again(void **state)
@@ -211,6 +266,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(no_accepted_mail_is_lost_whichever_write_finds_the_disk_full),
 		T(no_accepted_mail_is_lost_whichever_write_is_torn),
+		T(no_accepted_mail_is_lost_when_the_power_fails),
 		T(a_full_disk_is_told_and_left_when_there_is_space_again),
 		T(dead_letters_wait_for_a_locked_file_and_mail_does_not),
 		T(a_lone_message_costs_one_sync),

@@ -18,6 +18,13 @@ struct fault_plan {
 /* Make it the default VFS of this process. */
 int fault_vfs_register(void);
 void fault_vfs_plan(struct fault_plan plan);
+/*
+ * Power cut: from the plan's failing call on nothing is written (plan.stays), and then
+ * fault_vfs_cut() makes of each file what a disk may hold: each 512-byte sector as it was at the
+ * last sync, or as it was written since, at random. Tracking begins with the next open.
+ */
+void fault_vfs_track(bool on);
+void fault_vfs_cut(unsigned seed);
 /* Whether a call has failed since the plan was made. */
 bool fault_vfs_hit(void);
 /* fsync calls since the start. */

@@ -54,10 +54,14 @@ static int resolve_new(const char *path, char resolved[PATH_MAX])
 int resolve_path(const char *path, char **ret_path, actr_error *err)
 {
 	char resolved[PATH_MAX];
+	struct stat st;
 
 	errno = EINVAL;
 	if (!realpath(path, resolved) && (errno != ENOENT || resolve_new(path, resolved) < 0))
 		return ACTR_FAIL_ERRNO(err, ACTR_E_STORAGE, errno, "mailbox %s", path);
+	if (stat(resolved, &st) == 0 && !S_ISREG(st.st_mode))
+		return ACTR_FAIL(err, ACTR_E_STORAGE, "mailbox %s: %s, not a file", path,
+				 S_ISDIR(st.st_mode) ? "a directory" : "something else");
 	*ret_path = actr__strdup(resolved);
 	return *ret_path ? 0 : ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a path");
 }
