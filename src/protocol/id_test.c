@@ -114,10 +114,10 @@ static void a_dotted_type_name_has_bounds(void **st)
 
 	(void)st;
 	memset(text + 2, 'x', 64);
-	strcpy(text + 66, ".y");
+	memcpy(text + 66, ".y", 3);
 	assert_int_equal(actr_type_parse(text, &type, NULL), 0);
 	memset(text + 2, 'x', 65);
-	strcpy(text + 67, ".y");
+	memcpy(text + 67, ".y", 3);
 	assert_int_equal(actr_type_parse(text, &type, NULL), ACTR_E_INVALID_ARGUMENT);
 	memset(text + 2, 'x', 192);
 	text[50] = text[100] = text[150] = '.';

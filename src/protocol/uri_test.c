@@ -85,7 +85,7 @@ static void a_uri_has_a_largest_number_of_keys(void **st)
 		(void)snprintf(text + strlen(text), sizeof text - strlen(text), "k%d=1&", i);
 	assert_int_equal(actr__uri_parse(text, &uri, NULL), 0);
 	assert_int_equal(uri.query_count, 32);
-	strcat(text, "k5=9&more");
+	(void)snprintf(text + strlen(text), sizeof text - strlen(text), "k5=9&more");
 	assert_int_equal(actr__uri_parse(text, &uri, NULL), ACTR_E_TOO_LARGE);
 }
 

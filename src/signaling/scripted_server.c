@@ -29,15 +29,15 @@ static void on_arrival(struct actr__timer *timer)
 	} else if (frame->socket == node->socket && node->open) {
 		actr__signaling_received(node->signaling, actr__bytes(frame->bytes, frame->size));
 	}
-	free(frame);
+	actr__free(frame);
 }
 
 static void send_frame(struct scripted_node *node, enum frame_kind kind, actr_bytes bytes)
 {
-	struct frame *frame = calloc(1, sizeof *frame + bytes.size);
+	struct frame *frame = actr__alloc0(sizeof *frame + bytes.size);
 
 	if (!frame)
-		abort();
+		return; /* lost on its way, as things are in a network */
 	frame->node = node;
 	frame->socket = node->socket;
 	frame->kind = kind;
@@ -46,7 +46,10 @@ static void send_frame(struct scripted_node *node, enum frame_kind kind, actr_by
 		memcpy(frame->bytes, bytes.data, bytes.size);
 	actr__timer_init(&frame->timer, on_arrival);
 	actr__list_push(&node->server->frames, &frame->link);
-	(void)actr__timer_set(node->server->loop, &frame->timer, node->server->latency_ms);
+	if (actr__timer_set(node->server->loop, &frame->timer, node->server->latency_ms) < 0) {
+		actr__list_remove(&frame->link);
+		actr__free(frame);
+	}
 }
 
 void scripted_node_deliver(struct scripted_node *node, actr_bytes bytes)
@@ -57,13 +60,13 @@ void scripted_node_deliver(struct scripted_node *node, actr_bytes bytes)
 void scripted_node_push(struct scripted_node *node, Signaling__SignalingEnvelope *envelope)
 {
 	size_t size = protobuf_c_message_get_packed_size(&envelope->base);
-	uint8_t *bytes = malloc(size + 1);
+	uint8_t *bytes = actr__alloc(size + 1);
 
 	if (!bytes)
-		abort();
+		return;
 	protobuf_c_message_pack(&envelope->base, bytes);
 	scripted_node_deliver(node, actr__bytes(bytes, size));
-	free(bytes);
+	actr__free(bytes);
 }
 
 /* --- answers -----------------------------------------------------------------------------------
@@ -415,7 +418,7 @@ void scripted_node_done(struct scripted_node *node)
 			continue;
 		actr__timer_stop(node->server->loop, &frame->timer);
 		actr__list_remove(&frame->link);
-		free(frame);
+		actr__free(frame);
 	}
 	actr__list_remove(&node->link);
 }
