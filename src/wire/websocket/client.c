@@ -44,6 +44,28 @@ static void on_established(struct actr__ws *ws, struct lws *wsi)
 		ws->events->on_open(ws->owner, ws);
 }
 
+static int add_header(struct lws *wsi, const char *name, const char *value, uint8_t **at,
+		      uint8_t *end)
+{
+	return lws_add_http_header_by_name(wsi, (const unsigned char *)name,
+					   (const unsigned char *)value, (int)strlen(value), at,
+					   end);
+}
+
+static int add_headers(const struct request_copy *request, struct lws *wsi, uint8_t **at,
+		       size_t size)
+{
+	uint8_t *end = *at + size;
+
+	if (request->has_source_id &&
+	    add_header(wsi, "x-actr-source-id:", request->source_id, at, end))
+		return -1;
+	if (request->has_credential &&
+	    add_header(wsi, "x-actr-credential:", request->credential, at, end))
+		return -1;
+	return 0;
+}
+
 int ws_client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		       size_t size)
 {
@@ -53,6 +75,8 @@ int ws_client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 	if (!ws)
 		return 0;
 	switch ((int)reason) {
+	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+		return ws->request ? add_headers(ws->request, wsi, in, size) : 0;
 	case LWS_CALLBACK_CLIENT_ESTABLISHED:
 		on_established(ws, wsi);
 		return 0;
@@ -125,5 +149,34 @@ int actr__ws_connect(struct actr__ws_context *context, const char *url,
 	ws->dial->on_wsi = on_wsi;
 	actr__ws_set_owner(ws, events, owner);
 	*ret_ws = ws;
+	return 0;
+}
+
+/* Printable ASCII only: a line break would be a header of its own. */
+static bool copy_header(char *out, size_t size, const char *value, bool *ret_has)
+{
+	for (const char *c = value; c && *c; c++)
+		if (*c < ' ' || *c > '~')
+			return false;
+	*ret_has = value != NULL;
+	return !value || actr__copy_text(out, size, actr__text(value));
+}
+
+int actr__ws_set_headers(struct actr__ws *ws, const char *source_id, const char *credential,
+			 actr_error *err)
+{
+	struct request_copy *request = actr__new0(struct request_copy);
+
+	if (!request)
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot set headers");
+	if (!copy_header(request->source_id, sizeof request->source_id, source_id,
+			 &request->has_source_id) ||
+	    !copy_header(request->credential, sizeof request->credential, credential,
+			 &request->has_credential)) {
+		actr__free(request);
+		return ACTR_FAIL(err, ACTR_E_TOO_LARGE, "a header is too long or not plain text");
+	}
+	actr__free(ws->request);
+	ws->request = request;
 	return 0;
 }

@@ -141,6 +141,7 @@ void ws_opened(struct actr__ws *ws)
 	ws_heard(ws);
 	ws->open = true;
 	ws->dial = dial_free(ws->dial);
+	actr__free(TAKE(ws->request));
 	/* A failure (memory) only costs the liveness check of a connection that was just proved. */
 	(void)actr__timer_set(ws->context->loop, &ws->timer, ws->limits.ping_interval_ms);
 }
@@ -263,27 +264,39 @@ int ws_on_writable(struct actr__ws *ws)
 	return 0;
 }
 
-int actr__ws_send(struct actr__ws *ws, actr_bytes message, actr_error *err)
+static void put(uint8_t *out, actr_bytes piece)
 {
+	if (piece.size)
+		memcpy(out, piece.data, piece.size);
+}
+
+int ws_send_parts(struct actr__ws *ws, actr_bytes head, actr_bytes body, actr_error *err)
+{
+	size_t size = head.size + body.size, waiting = actr__ws_buffered(ws);
 	struct outgoing *out;
 
 	if (!ws->open || ws->closing)
 		return ACTR_FAIL(err, ACTR_E_CLOSED, "the WebSocket is not open");
 	/* An empty queue takes any message, so that a small bound cannot make one unsendable. */
-	if (message.size > ws->limits.max_queued_bytes - actr__ws_buffered(ws) &&
-	    actr__ws_buffered(ws))
+	if (waiting &&
+	    (waiting > ws->limits.max_queued_bytes || size > ws->limits.max_queued_bytes - waiting))
 		return ACTR_FAIL(err, ACTR_E_RESOURCE_EXHAUSTED, "%zu bytes wait to be sent",
-				 actr__ws_buffered(ws));
-	out = actr__alloc(sizeof *out + LWS_PRE + message.size);
+				 waiting);
+	out = actr__alloc(sizeof *out + LWS_PRE + size);
 	if (!out)
-		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot send %zu bytes", message.size);
-	out->size = message.size;
-	if (message.size)
-		memcpy(out->bytes + LWS_PRE, message.data, message.size);
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot send %zu bytes", size);
+	out->size = size;
+	put(out->bytes + LWS_PRE, head);
+	put(out->bytes + LWS_PRE + head.size, body);
 	actr__list_push(&ws->queue, &out->link);
-	ws->queued_bytes += message.size;
+	ws->queued_bytes += size;
 	lws_callback_on_writable(ws->wsi);
 	return 0;
+}
+
+int actr__ws_send(struct actr__ws *ws, actr_bytes message, actr_error *err)
+{
+	return ws_send_parts(ws, actr__bytes(NULL, 0), message, err);
 }
 
 size_t actr__ws_buffered(const struct actr__ws *ws)

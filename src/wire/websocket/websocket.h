@@ -49,6 +49,12 @@ struct actr__ws_limits {
 int actr__ws_connect(struct actr__ws_context *context, const char *url,
 		     const struct actr__ws_limits *limits, const struct actr__ws_events *events,
 		     void *owner, struct actr__ws **ret_ws, actr_error *err);
+/*
+ * Right after actr__ws_connect(): headers of the direct lane (reference.md 10 row 22),
+ * X-Actr-Source-ID and X-Actr-Credential; each may be NULL. ACTR_E_TOO_LARGE, ACTR_E_NOMEM.
+ */
+int actr__ws_set_headers(struct actr__ws *ws, const char *source_id, const char *credential,
+			 actr_error *err);
 /* Copies. ACTR_E_RESOURCE_EXHAUSTED when the queue is full, ACTR_E_CLOSED. */
 int actr__ws_send(struct actr__ws *ws, actr_bytes message, actr_error *err);
 size_t actr__ws_buffered(const struct actr__ws *ws);

@@ -72,7 +72,7 @@ struct actr__ws {
 	char close_reason[124];
 	actr_error why; /* code 0: nothing special */
 	char address[64];
-	struct request_copy *request; /* a server's until it is open */
+	struct request_copy *request; /* until it is open: what a client sends, a server got */
 	char *http_body;	      /* LWS_PRE, then http_size: the answer to a GET */
 	size_t http_size;
 };
@@ -101,6 +101,8 @@ int ws_on_receive(struct actr__ws *ws, const void *bytes, size_t size);
 int ws_on_writable(struct actr__ws *ws);
 void ws_on_peer_close(struct actr__ws *ws, const uint8_t *bytes, size_t size);
 void ws_heard(struct actr__ws *ws);
+/* actr__ws_send() of two pieces that make one message. */
+int ws_send_parts(struct actr__ws *ws, actr_bytes head, actr_bytes body, actr_error *err);
 
 /* --- dial.c --- */
 
