@@ -196,7 +196,7 @@ static int take_signal(struct actr__wire *wire, const struct actr__signal *signa
 	if (wire->state != ACTR__WIRE_CONNECTING || !w->token)
 		return ACTR_E_CLOSED; /* a new session of the dialler */
 	/* Glare: the smaller token's offer wins. */
-	return (unsigned)atoi(signal->text) < w->token ? ACTR_E_CLOSED : 0;
+	return (unsigned)strtoul(signal->text, NULL, 10) < w->token ? ACTR_E_CLOSED : 0;
 }
 
 static void stats(const struct actr__wire *wire, struct actr__wire_stats *ret)
@@ -298,7 +298,7 @@ int actr__sim_accept(struct actr__sim_net *net, const struct actr__signal *offer
 		     const struct actr__wire_events *events, void *owner, uint64_t session,
 		     struct actr__wire **ret_wire, actr_error *err)
 {
-	struct sim_wire *dialler = find_token(net, (unsigned)atoi(offer->text)), *w;
+	struct sim_wire *dialler = find_token(net, (unsigned)strtoul(offer->text, NULL, 10)), *w;
 
 	if (!dialler)
 		return ACTR_FAIL(err, ACTR_E_PROTOCOL, "the offer's wire is gone");
