@@ -564,6 +564,17 @@ static void on_closed(GObject *source, GAsyncResult *result, gpointer user)
 	unref(ice);
 }
 
+static void drop_datagram(NiceAgent *agent, guint stream, guint component, guint size, gchar *data,
+			  gpointer user)
+{
+	(void)agent;
+	(void)stream;
+	(void)component;
+	(void)size;
+	(void)data;
+	(void)user;
+}
+
 static gboolean stop(gpointer user)
 {
 	struct actr__ice *ice = user;
@@ -576,8 +587,9 @@ static gboolean stop(gpointer user)
 		return G_SOURCE_REMOVE;
 	}
 	g_signal_handlers_disconnect_by_data(ice->agent, ice);
-	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->thread->context, NULL,
-				     NULL);
+	/* Not NULL: libnice would stop reading, and never see the TURN server's answer. */
+	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->thread->context,
+				     drop_datagram, NULL);
 	actr__list_push(&ice->thread->closing, &ice->link);
 	if (has_turn) {
 		atomic_fetch_add(&ice->refs, 1);
