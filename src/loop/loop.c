@@ -15,10 +15,15 @@ void actr__loop_base_init(struct actr__loop *loop, const struct actr__loop_ops *
 	loop->ops = ops;
 	actr__mpsc_init(&loop->posted);
 	actr__list_init(&loop->deferred);
+	actr__list_init(&loop->kept);
 }
 
 void actr__loop_base_done(struct actr__loop *loop)
 {
+	struct actr__list *link;
+
+	while ((link = actr__list_pop(&loop->kept)))
+		actr__free(link); /* it begins its block */
 	actr__free(loop->heap);
 }
 
@@ -162,6 +167,11 @@ void actr__loop_post(struct actr__loop *loop, struct actr__task *task)
 	 * mark. */
 	if (!atomic_exchange(&loop->wake_pending, true))
 		loop->ops->wake(loop);
+}
+
+void actr__loop_keep(struct actr__loop *loop, struct actr__list *link)
+{
+	actr__list_push(&loop->kept, link);
 }
 
 void actr__loop_defer(struct actr__loop *loop, struct actr__deferred *deferred)

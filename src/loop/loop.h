@@ -69,6 +69,13 @@ struct actr__task {
  */
 void actr__loop_post(struct actr__loop *loop, struct actr__task *task);
 
+/*
+ * Loop thread. For an owner that goes away while its task is posted: `link` begins a block of
+ * actr__alloc() that the task sits in. The task finds that its owner has gone, unlinks the block and
+ * frees it; if the loop does not run any more, it is freed with the loop.
+ */
+void actr__loop_keep(struct actr__loop *loop, struct actr__list *link);
+
 struct actr__deferred {
 	struct actr__list link; /* pointing at itself when not queued */
 	void (*run)(struct actr__deferred *deferred);

@@ -23,6 +23,7 @@ struct actr__loop {
 	struct actr__mpsc posted;
 	atomic_bool wake_pending;    /* atomic: a wake-up is under way */
 	struct actr__list deferred;  /* loop */
+	struct actr__list kept; /* loop; blocks of posted tasks without an owner */
 	_Atomic(pthread_t *) runner; /* atomic: the thread in run or process */
 	atomic_bool stopping;	     /* atomic */
 };

@@ -73,8 +73,9 @@ void letter_of_entry(struct letter_scratch *s, const struct entry *entry,
 		derive_id(l->id, origin->file_id, entry->mail.id);
 	snprintf(s->original, sizeof s->original, "%llu", (unsigned long long)entry->mail.id);
 	l->original_message_id = s->original;
-	if (entry->sender)
-		l->from = actr__bytes(entry->sender->encoded, entry->sender->encoded_size);
+	/* Empty for a row whose sender could not be decoded. */
+	if (entry->mail.sender.type.name[0])
+		l->from = actr__bytes(s->from, actr__id_encode(&entry->mail.sender, s->from));
 	l->to = actr__bytes(origin->self, origin->self_size);
 	l->raw_bytes = actr__bytes(entry->mail.msg->data, entry->mail.msg->size);
 	l->created_ms = actr__clock_wall_ms();

@@ -117,7 +117,9 @@ int actr__mailbox_visit_letters(struct actr__mailbox *mailbox,
 void actr__mailbox_stats(const struct actr__mailbox *mailbox, struct actr__mailbox_stats *ret);
 /* Finish what is queued, then on_closed from the loop. Mail not settled stays on disk. */
 void actr__mailbox_close(struct actr__mailbox *mailbox);
-/* After on_closed, or at once when the loop will not run any more (then it blocks). Returns NULL.
+/*
+ * After on_closed; or at any time outside its callbacks: then it blocks until what is queued is on
+ * disk, and nothing is told any more. Returns NULL.
  */
 struct actr__mailbox *actr__mailbox_free(struct actr__mailbox *mailbox);
 

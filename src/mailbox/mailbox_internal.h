@@ -147,6 +147,7 @@ struct letter_copy *letter_copy_new(const struct actr__dead_letter *letter);
 /* The texts of a letter made from a mail. */
 struct letter_scratch {
 	struct actr__dead_letter letter;
+	uint8_t from[ACTR__ID_ENCODED_MAX];
 	char original[24];
 	char trace[48];
 	char request[ACTR__REQUEST_ID_MAX + 1];

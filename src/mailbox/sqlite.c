@@ -297,12 +297,18 @@ static void apply_state(struct durable *d, const struct writer_state *state)
 
 static void on_done(struct actr__task *task)
 {
-	struct durable *d =
-		container_of(container_of(task, struct writer, task), struct durable, writer);
+	struct writer_post *post = container_of(task, struct writer_post, task);
 	struct actr__list done, *link;
 	struct writer_state state;
+	struct durable *d;
 	bool ended;
 
+	if (!post->writer) { /* the mailbox was freed while this was under way */
+		actr__list_remove(&post->link);
+		actr__free(post);
+		return;
+	}
+	d = container_of(post->writer, struct durable, writer);
 	actr__list_init(&done);
 	ended = writer_collect(&d->writer, &done, &state);
 	if (state.error.code == 0)
@@ -371,7 +377,6 @@ static void discard(struct durable *d, struct op *op)
 static void finish_writer(struct durable *d)
 {
 	struct actr__list done, *link;
-	struct writer_state state;
 
 	if (d->writer.started) {
 		actr__mailbox_close(&d->base);
@@ -379,7 +384,7 @@ static void finish_writer(struct durable *d)
 		writer_join(&d->writer);
 	}
 	actr__list_init(&done);
-	(void)writer_collect(&d->writer, &done, &state);
+	writer_drain(&d->writer, &done);
 	actr__list_splice(&done, &d->unsent);
 	while ((link = actr__list_pop(&done)))
 		discard(d, container_of(link, struct op, link));
@@ -493,6 +498,7 @@ int durable_open(struct actr__loop *loop, const struct actr__mailbox_options *op
 	init_parts(d);
 	rc = writer_init(&d->writer, loop, &d->base.origin, on_done);
 	if (rc < 0) {
+		writer_done(&d->writer);
 		actr__free(d);
 		return ACTR_FAIL(err, rc, "no memory for a mailbox");
 	}

@@ -173,10 +173,17 @@ struct writer_state {
 	uint64_t letters;
 };
 
+/* What the writer posts; a block of its own, since the mailbox may be freed while it is posted. */
+struct writer_post {
+	struct actr__list link; /* first: see actr__loop_keep() */
+	struct actr__task task;
+	struct writer *writer; /* loop; NULL once it has gone */
+};
+
 struct writer {
 	struct actr__loop *loop;      /* const after start */
 	struct letter_origin *origin; /* const after start */
-	struct actr__task task;	      /* posted when `done` has something; run by the loop */
+	struct writer_post *post;     /* posted when `done` has something; run by the loop */
 	pthread_t thread;
 	pthread_mutex_t mu;
 	pthread_cond_t wake;
@@ -199,6 +206,8 @@ int writer_start(struct writer *w, actr_error *err);
 void writer_send(struct writer *w, struct actr__list *ops);
 /* Loop: what has been done since, and the state with it. Returns whether the thread has ended. */
 bool writer_collect(struct writer *w, struct actr__list *ret_done, struct writer_state *ret_state);
+/* Loop: what was done and will not be told any more. */
+void writer_drain(struct writer *w, struct actr__list *ret_done);
 /* Loop: after a close op was sent. Blocks until the thread has ended. */
 void writer_join(struct writer *w);
 void writer_done(struct writer *w);

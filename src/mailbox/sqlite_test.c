@@ -54,6 +54,22 @@ static void free_without_a_loop_finishes_it_too(void **state)
 	assert_int_equal(sql_value(w->path, "SELECT count(*) FROM msg"), 10);
 }
 
+static void free_while_the_loop_goes_on_tells_nothing_more(void **state)
+{
+	struct world *w = *state;
+	struct actr__mailbox *m = world_open(w);
+
+	submit(m, "x", 1, ACTR__MAIL_NORMAL);
+	turn(&w->o);
+	w->o.mailbox = actr__mailbox_free(w->o.mailbox);
+	w->o.ready = 0;
+	turn(&w->o);
+	turn(&w->o);
+	assert_int_equal(w->o.ready + w->o.closed + w->o.refused, 0);
+	(void)world_open(w);
+	assert_text(world_take(w), "x");
+}
+
 /* --- after a crash --- */
 
 static void child_leaves_five_two_in_hand(struct world *w)
@@ -753,6 +769,7 @@ int main(void)
 		T(a_burst_of_one_turn_is_one_group),
 		T(close_finishes_what_was_submitted),
 		T(free_without_a_loop_finishes_it_too),
+		T(free_while_the_loop_goes_on_tells_nothing_more),
 		T(defect_14_after_a_crash_unsettled_mail_comes_again_in_order_before_new_mail),
 		T(mail_that_kills_the_process_is_buried_and_the_others_are_not),
 		T(a_clean_restart_is_not_an_attempt),

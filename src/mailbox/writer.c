@@ -63,7 +63,7 @@ static void hand_back(struct writer *w, bool ended)
 	w->posted = true;
 	pthread_mutex_unlock(&w->mu);
 	if (post)
-		actr__loop_post(w->loop, &w->task);
+		actr__loop_post(w->loop, &w->post->task);
 }
 
 static size_t size_of(struct op *op)
@@ -156,22 +156,27 @@ int writer_init(struct writer *w, struct actr__loop *loop, struct letter_origin 
 		void (*on_done)(struct actr__task *))
 {
 	pthread_condattr_t attr;
-	int rc;
 
 	w->loop = loop;
 	w->origin = origin;
-	w->task.run = on_done;
 	actr__list_init(&w->queue);
 	actr__list_init(&w->done);
 	actr__list_init(&w->finished);
 	actr__list_init(&w->kept_deletes);
 	actr__list_init(&w->kept_burials);
-	(void)pthread_mutex_init(&w->mu, NULL); /* cannot fail on Linux without attributes */
+	/* On Linux none of these can fail. */
+	(void)pthread_mutex_init(&w->mu, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	rc = pthread_cond_init(&w->wake, &attr);
+	(void)pthread_cond_init(&w->wake, &attr);
 	(void)pthread_condattr_destroy(&attr);
-	return rc ? ACTR_E_NOMEM : 0;
+	w->post = actr__new0(struct writer_post);
+	if (!w->post)
+		return ACTR_E_NOMEM;
+	actr__list_init(&w->post->link);
+	w->post->task.run = on_done;
+	w->post->writer = w;
+	return 0;
 }
 
 int writer_start(struct writer *w, actr_error *err)
@@ -213,6 +218,13 @@ bool writer_collect(struct writer *w, struct actr__list *ret_done, struct writer
 	return ended;
 }
 
+void writer_drain(struct writer *w, struct actr__list *ret_done)
+{
+	pthread_mutex_lock(&w->mu);
+	actr__list_splice(ret_done, &w->done);
+	pthread_mutex_unlock(&w->mu);
+}
+
 void writer_join(struct writer *w)
 {
 	if (!w->started)
@@ -225,6 +237,12 @@ void writer_done(struct writer *w)
 {
 	mail_db_close(&w->mails); /* when it never started */
 	letter_db_close(&w->letters);
+	if (w->post && w->posted) {
+		w->post->writer = NULL;
+		actr__loop_keep(w->loop, &w->post->link);
+	} else {
+		actr__free(w->post);
+	}
 	(void)pthread_cond_destroy(&w->wake);
 	(void)pthread_mutex_destroy(&w->mu);
 }
