@@ -1,5 +1,5 @@
 /*
- * actr: one verb, one file. A verb is listed here when it is built in (cli/meson.build).
+ * actr: one verb, one file. The list of verbs is here; the build is in bin/meson.build.
  */
 #include "cli.h"
 
@@ -13,14 +13,10 @@ static const struct verb {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } verbs[] = {
-#ifdef CLI_HAVE_CALL
 	{"call", actr_cli_call, "send one request to an actor, print its answer"},
-#endif
 	{"check", actr_cli_check, "what is wrong with Actr.toml, and what it would register"},
 	{"compat", actr_cli_compat, "whether new .proto files serve the clients of the old ones"},
-#ifdef CLI_HAVE_DLQ
 	{"dlq", actr_cli_dlq, "read, redrive and purge dead letters"},
-#endif
 	{"fingerprint", actr_cli_fingerprint, "fingerprints of .proto files and their service"},
 	{"lock", actr_cli_lock, "keep a dependency's exact .proto files in actr.lock.toml"},
 	{"new", actr_cli_new, "make a project: one handler, ready to build"},

@@ -1,6 +1,6 @@
 """The program `actr` from outside: what it prints, where, and its exit status.
 
-argv: actr, protoc-gen-actr, include folder, source folder; then unittest's own.
+argv: actr, protoc-gen-actr, build folder, source folder, b_sanitize; then unittest's own.
 """
 import json
 import os
@@ -10,7 +10,8 @@ import sys
 import tempfile
 import unittest
 
-ACTR, PLUGIN, INCLUDE, SOURCE = map(os.path.abspath, sys.argv[1:5])
+ACTR, PLUGIN, BUILD, SOURCE = map(os.path.abspath, sys.argv[1:5])
+SANITIZE = [] if sys.argv[5] == 'none' else ['LDFLAGS=-fsanitize=' + sys.argv[5]]
 DATA = os.path.join(SOURCE, 'tests', 'data')
 
 
@@ -107,14 +108,18 @@ class Cli(unittest.TestCase):
         self.expect(run('new', 'hello-you', cwd=self.folder), 2, '', 'File exists')
         self.expect(run('new', 'Hello'), 2, '', 'expected a name of lower-case letters')
 
-    def test_a_new_project_compiles(self):
+    def test_a_new_project_builds_against_the_library(self):
         folder = self.project()
+        environment = dict(os.environ, PKG_CONFIG_PATH=os.path.join(BUILD, 'meson-uninstalled'))
         result = subprocess.run(
-            ['make', 'build/main.o', 'build/helloyou.actr.o', 'ACTR_CFLAGS=-I' + INCLUDE,
-             'CFLAGS=-Wall -Wextra -Wshadow -Wconversion -Werror',
-             'PROTOC=protoc --plugin=protoc-gen-actr=' + PLUGIN],
-            cwd=folder, capture_output=True, text=True, timeout=60)
+            ['make', 'CFLAGS=-Wall -Wextra -Wshadow -Wconversion -Werror',
+             'PROTOC=protoc --plugin=protoc-gen-actr=' + PLUGIN, *SANITIZE],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        program = os.path.join(folder, 'build', 'hello-you')
+        result = subprocess.run([program, 'nowhere.toml'], capture_output=True, text=True,
+                                timeout=60)
+        self.expect(result, 2, '', 'error: cannot load the configuration: nowhere.toml: no such')
 
     def test_lock_keeps_the_files_and_check_compares_them(self):
         folder = self.project()
@@ -142,4 +147,4 @@ class Cli(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main(argv=sys.argv[:1] + sys.argv[5:])
+    unittest.main(argv=sys.argv[:1] + sys.argv[6:])
