@@ -48,9 +48,17 @@ static int make_client(struct actr__ws_context *context, const char *ca_file, ac
 	return 0;
 }
 
+/*
+ * libwebsockets 4.1 asks OpenSSL for new indices in every context that it initialises TLS for, and
+ * then no longer finds what it stored under the old ones: with two contexts the first one's trust
+ * store would leak. So only the first of the process does it; the vhosts of all use TLS.
+ */
+static atomic_flag tls_ready = ATOMIC_FLAG_INIT;
+
 static int make_lws(struct actr__ws_context *context, actr_error *err)
 {
 	void *loops[1] = {actr__loop_uv(context->loop)};
+	bool first;
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN,
 		.foreign_loops = loops,
@@ -58,14 +66,18 @@ static int make_lws(struct actr__ws_context *context, actr_error *err)
 		.timeout_secs = WS_HEADER_SECS,
 		.pt_serv_buf_size = 32 * 1024,
 		.max_http_header_data = 8 * 1024,
-		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-			   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
 	};
 
 	if (!loops[0])
 		return ACTR_FAIL(err, ACTR_E_UNIMPLEMENTED, "no sockets on a virtual loop");
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
+	first = !atomic_flag_test_and_set(&tls_ready);
+	if (first)
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	context->lws = lws_create_context(&info);
+	if (!context->lws && first)
+		atomic_flag_clear(&tls_ready);
 	if (!context->lws)
 		return ACTR_FAIL(err, ACTR_E_INTERNAL,
 				 "cannot start libwebsockets: is its libuv plugin "

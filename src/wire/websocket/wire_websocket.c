@@ -104,10 +104,10 @@ static void on_open(void *owner, struct actr__ws *ws)
 	actr__wire_unref(&w->base);
 }
 
-static void drop_frame(struct ws_wire *w, const char *why)
+static void drop_frame(struct ws_wire *w)
 {
 	w->frames_dropped++;
-	ACTR_DEBUG("websocket", "dropped a frame: %s path=%s count=%llu", why, w->path,
+	ACTR_DEBUG("websocket", "dropped a malformed frame path=%s count=%llu", w->path,
 		   (unsigned long long)w->frames_dropped);
 }
 
@@ -120,12 +120,13 @@ static void on_message(void *owner, struct actr__ws *ws, actr_bytes frame)
 
 	(void)ws;
 	if (actr__ws_frame_parse(frame, &lane, &message) < 0) {
-		drop_frame(w, "malformed");
+		drop_frame(w);
 		return;
 	}
 	msg = actr__msg_new(message.size, lane);
 	if (!msg) {
-		drop_frame(w, "no memory or too large");
+		/* The peer believes that it arrived; a closed wire tells it otherwise. */
+		actr__wire_close(&w->base, ACTR_E_NOMEM, "no memory for a message");
 		return;
 	}
 	if (message.size)
@@ -243,7 +244,7 @@ static void close_wire(struct actr__wire *wire, int code, const char *reason)
 		return;
 	w->closing = true;
 	actr__fail(&w->why, code < 0 ? code : ACTR_E_CLOSED, "%s", reason ? reason : "closed");
-	let_go(w, 1000, reason);
+	let_go(w, code == ACTR_E_NOMEM ? WS_CODE_INTERNAL : 1000, reason);
 	actr__loop_defer(w->loop, &w->tell);
 }
 

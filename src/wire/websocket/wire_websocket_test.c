@@ -30,7 +30,7 @@ struct world {
 	struct actr__ws_server *server;
 	struct actr__timer guard;
 	struct actr__ws *raw; /* of a peer that is no wire */
-	bool raw_open;
+	bool raw_open, greet;
 	bool (*done)(struct world *);
 	struct end client, peer;
 	char url[64], source_id[64], credential[64];
@@ -47,11 +47,13 @@ static void on_state(void *owner, struct actr__wire *wire, enum actr__wire_state
 {
 	struct end *end = owner;
 
-	(void)wire;
 	assert_true(end->state_count < ARRAY_SIZE(end->states));
 	end->states[end->state_count++] = state;
 	if (why)
 		end->why = *why;
+	if (state == ACTR__WIRE_OPEN && end->world->greet && end == &end->world->client &&
+	    actr__wire_send(wire, 0, actr__text("hi"), NULL) < 0)
+		actr__wire_close(wire, ACTR_E_NOMEM, "no greeting");
 	check(end->world);
 }
 
@@ -84,14 +86,16 @@ static const struct actr__wire_events wire_events = {on_state, on_message, on_wr
 static void on_accept(void *owner, struct actr__ws *ws, const struct actr__ws_request *request)
 {
 	struct world *w = owner;
+	int rc;
 
 	snprintf(w->source_id, sizeof w->source_id, "%s",
 		 request->source_id_header ? request->source_id_header : "");
 	snprintf(w->credential, sizeof w->credential, "%s",
 		 request->credential_header ? request->credential_header : "");
-	assert_int_equal(actr__ws_wire_accept(w->loop, ws, request->address, &wire_events, &w->peer,
-					      2, &w->peer.wire, NULL),
-			 0);
+	rc = actr__ws_wire_accept(w->loop, ws, request->address, &wire_events, &w->peer, 2,
+				  &w->peer.wire, NULL);
+
+	assert_true(rc == 0 || rc == ACTR_E_NOMEM);
 }
 
 static const struct actr__ws_server_events server_events = {.on_accept = on_accept};
@@ -355,6 +359,93 @@ static void a_wire_may_be_let_go_inside_its_own_event(void **state)
 	assert_int_equal(w->peer.state_count, 1);
 }
 
+static void two_contexts_of_one_process_do_not_disturb_each_other(void **state)
+{
+	struct world *w = *state;
+	struct actr__ws_context *first = w->context, *second;
+
+	/* The leak checker would see the first one's trust store. */
+	assert_int_equal(actr__ws_context_new(w->loop, NULL, &second, NULL), 0);
+	w->context = second;
+	open_pair(w);
+	w->client.wire = actr__wire_unref(w->client.wire);
+	w->context = first;
+	second = actr__ws_context_free(second);
+	assert_null(second);
+}
+
+/* --- failing allocations --- */
+
+static int allocations_left; /* the one that finds 0 fails; below 0 all succeed */
+static bool one_failed;
+
+static bool fails(void)
+{
+	one_failed |= allocations_left == 0;
+	return allocations_left-- == 0;
+}
+
+static void *counted(void *user, size_t size)
+{
+	(void)user;
+	return fails() ? NULL : malloc(size);
+}
+
+static void *counted_again(void *user, void *block, size_t size)
+{
+	(void)user;
+	return fails() ? NULL : realloc(block, size);
+}
+
+static void release(void *user, void *block)
+{
+	(void)user;
+	free(block);
+}
+
+static bool settled(struct world *w)
+{
+	return client_closed(w) || (w->client.state_count && w->peer.messages);
+}
+
+/* One life of a connection: it carries a message, or is closed. */
+static void live_once(struct world *w)
+{
+	struct actr__ws_wire_options options = {
+		.url = w->url, .source_id = "0a", .credential = "Zm", .session = 1};
+	int rc = actr__ws_wire_dial(w->context, &options, &wire_events, &w->client, &w->client.wire,
+				    NULL);
+
+	if (rc < 0) {
+		assert_int_equal(rc, ACTR_E_NOMEM);
+		return;
+	}
+	w->greet = true;
+	run_until(w, settled);
+	w->greet = false;
+	w->client.wire = actr__wire_unref(w->client.wire);
+	w->peer.wire = actr__wire_unref(w->peer.wire);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	static const actr_allocator counting = {counted, counted_again, release, NULL};
+	struct world *w = *state;
+	int n = 0;
+
+	/* The loop and the context are there: what fails belongs to one connection. */
+	actr_set_allocator(&counting);
+	do {
+		one_failed = false;
+		allocations_left = n++;
+		w->client.state_count = w->peer.state_count = w->peer.messages = 0;
+		live_once(w);
+		allocations_left = -1;
+	} while (one_failed);
+	actr_set_allocator(NULL);
+	assert_true(n > 8);
+}
+
 /* --- a peer that is no wire --- */
 
 static void on_raw_open(void *owner, struct actr__ws *ws)
@@ -416,6 +507,8 @@ int main(void)
 		T(closing_is_told_once_at_both_ends_and_never_inside),
 		T(an_unreachable_peer_closes_the_wire),
 		T(a_wire_may_be_let_go_inside_its_own_event),
+		T(two_contexts_of_one_process_do_not_disturb_each_other),
+		T(every_allocation_may_fail),
 		T(malformed_frames_are_dropped_and_counted),
 	};
 
