@@ -60,7 +60,6 @@ static void leave_session(struct actr__signaling *s)
 	    actr__loop_now_ms(s->loop) - s->ready_since_ms >= LASTING_MS)
 		s->failures = 0;
 	s->register_number = s->renew_number = s->unregister_number = 0;
-	s->unanswered_pings = 0;
 	actr__loop_cancel_deferred(&s->broken);
 	signaling_relays_clear(s);
 }

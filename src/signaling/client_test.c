@@ -95,6 +95,23 @@ static void a_socket_that_never_opens_is_given_up_after_the_connect_timeout(void
 	assert_int_equal(world.a.why.code, ACTR_E_TIMEOUT);
 }
 
+static void a_connection_that_fails_at_once_is_a_failure_like_any_other(void **st)
+{
+	(void)st;
+	both_ready();
+	advance(61000);
+	world.server.fail_connections = true;
+	world.wall_offset_ms =
+		2 * 3600 * 1000; /* a new registration is due at the next heartbeat */
+	advance(30000);
+	assert_int_equal(strncmp(world.a.states, "CW", 2), 0);
+	assert_null(strstr(world.a.states, "CC"));
+	world.server.fail_connections = false;
+	actr__signaling_retry_now(world.a.signaling);
+	advance(100);
+	assert_int_equal(actr__signaling_state(world.a.signaling), ACTR__SIGNALING_READY);
+}
+
 static void defect_21_a_dropped_socket_leads_to_a_new_registration(void **st)
 {
 	(void)st;
@@ -248,6 +265,35 @@ static void a_failed_send_counts_as_a_lost_socket_told_later(void **st)
 	assert_string_equal(world.a.states, "WCRr");
 }
 
+static void a_broken_socket_s_end_does_not_reach_the_next_one(void **st)
+{
+	struct question question;
+
+	(void)st;
+	both_ready();
+	world.server.fail_sends = true;
+	assert_int_equal(ask(&world.a, &question, &world.b.id.type), ACTR_E_UNAVAILABLE);
+	world.server.fail_sends = false;
+	scripted_node_cut(&world.a.socket); /* the owner noticed too */
+	actr__signaling_retry_now(world.a.signaling);
+	advance(20);
+	assert_string_equal(world.a.states, "WCRr");
+}
+
+static void freeing_forgets_what_was_deferred(void **st)
+{
+	struct question question;
+
+	(void)st;
+	both_ready();
+	world.server.fail_sends = true;
+	assert_int_equal(ask(&world.a, &question, &world.b.id.type), ACTR_E_UNAVAILABLE);
+	node_free(&world.a);
+	advance(100);
+	assert_string_equal(world.a.states, "");
+	node_new(&world.a, "a.Asker");
+}
+
 static void stopping_unregisters_with_the_reason(void **st)
 {
 	(void)st;
@@ -368,6 +414,7 @@ int main(void)
 		world_test(a_refusal_may_come_as_an_error_of_the_envelope),
 		world_test(a_silent_server_is_given_up_after_the_response_timeout),
 		world_test(a_socket_that_never_opens_is_given_up_after_the_connect_timeout),
+		world_test(a_connection_that_fails_at_once_is_a_failure_like_any_other),
 		world_test(defect_21_a_dropped_socket_leads_to_a_new_registration),
 		world_test(defect_29_each_registration_has_a_socket_of_its_own),
 		world_test(defect_40_a_new_identity_is_told_before_it_is_used),
@@ -377,6 +424,8 @@ int main(void)
 		world_test(a_lasting_session_starts_the_back_off_anew),
 		world_test(defect_27_every_transition_is_told_once),
 		world_test(a_failed_send_counts_as_a_lost_socket_told_later),
+		world_test(a_broken_socket_s_end_does_not_reach_the_next_one),
+		world_test(freeing_forgets_what_was_deferred),
 		world_test(stopping_unregisters_with_the_reason),
 		world_test(stopping_waits_five_seconds_at_most),
 		world_test(stopping_ends_when_the_socket_is_lost_meanwhile),

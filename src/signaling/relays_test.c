@@ -91,6 +91,24 @@ static void a_relay_refused_for_its_credential_also_registers_anew(void **st)
 	assert_string_equal(world.a.states, "CRr");
 }
 
+static void a_refusal_told_twice_by_the_server_is_told_once(void **st)
+{
+	struct actr__pb_envelope place;
+	Actr__ErrorResponse error;
+	Signaling__SignalingEnvelope *envelope = actr__pb_envelope(&place, "srv", "env-2", 0);
+
+	(void)st;
+	both_ready();
+	assert_int_equal(relay(&world.a, &world.b.id, &candidate), 0); /* envelope 2 */
+	envelope->flow_case = SIGNALING__SIGNALING_ENVELOPE__FLOW_ENVELOPE_ERROR;
+	envelope->envelope_error = actr__pb_error(&error, 403, "no");
+	scripted_node_push(&world.a.socket, envelope);
+	scripted_node_push(&world.a.socket, envelope);
+	advance(10);
+	assert_int_equal(world.a.relay_failures, 1);
+	assert_int_equal(actr__signaling_stats(world.a.signaling)->strays, 1);
+}
+
 static void relaying_needs_a_session(void **st)
 {
 	(void)st;
@@ -272,6 +290,7 @@ int main(void)
 		world_test(candidates_and_restart_requests_arrive),
 		world_test(a_refused_relay_names_the_peer),
 		world_test(a_relay_refused_for_its_credential_also_registers_anew),
+		world_test(a_refusal_told_twice_by_the_server_is_told_once),
 		world_test(relaying_needs_a_session),
 		world_test(after_429_relays_wait_and_then_leave_slowly),
 		world_test(what_waits_after_429_is_bounded_and_goes_with_the_session),

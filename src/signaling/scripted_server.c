@@ -368,6 +368,10 @@ void scripted_node_connect(struct scripted_node *node)
 {
 	node->socket++;
 	node->server->connects++;
+	if (node->server->fail_connections) {
+		actr__signaling_lost(node->signaling, NULL);
+		return;
+	}
 	if (!node->server->ignore_connections)
 		send_frame(node, node->server->refuse_connections ? LOST : OPENED,
 			   actr__bytes(NULL, 0));

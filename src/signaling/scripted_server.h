@@ -19,6 +19,7 @@ struct scripted_server {
 	uint32_t register_error, ping_error, renew_error, discover_error, relay_error;
 	const char *error_text;
 	uint32_t envelope_error; /* answer everything so, without reply_for */
+	bool fail_connections;	 /* lost from inside connect */
 	bool refuse_connections; /* lost at once */
 	bool ignore_connections; /* neither opened nor lost */
 	bool silent;		 /* takes everything, answers nothing */
