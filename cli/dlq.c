@@ -476,6 +476,13 @@ static bool fits(const struct action *action, const struct job *job)
 	return job->id_count >= action->min_ids && job->id_count <= action->max_ids;
 }
 
+/* The common advice is about calls. */
+static int fail(const actr_error *err)
+{
+	fprintf(stderr, "actr dlq: %s (%s)\n", err->message, actr_error_name(err->code));
+	return actr_cli_status(err->code);
+}
+
 static int run(const struct action *action, struct job *job)
 {
 	actr_error err = ACTR_ERROR_INIT;
@@ -490,7 +497,7 @@ static int run(const struct action *action, struct job *job)
 	actr__dlq_close(job->dlq);
 	actr__buf_done(&job->found);
 	(void)actr_config_free(config);
-	return rc < 0 ? actr_cli_fail("dlq", &err) : CLI_OK;
+	return rc < 0 ? fail(&err) : CLI_OK;
 }
 
 int actr_cli_dlq(int argc, char **argv)
