@@ -33,9 +33,16 @@ struct actr__msg *actr__msg_new(size_t size, unsigned lane)
 	return &block->msg;
 }
 
+/* The only holder needs no locked instruction: nobody else can take a reference any more. */
+static bool is_last(struct actr__msg *msg)
+{
+	return atomic_load_explicit(&msg->refs, memory_order_acquire) == 1 ||
+	       atomic_fetch_sub_explicit(&msg->refs, 1, memory_order_acq_rel) == 1;
+}
+
 struct actr__msg *actr__msg_unref(struct actr__msg *msg)
 {
-	if (!msg || atomic_fetch_sub_explicit(&msg->refs, 1, memory_order_acq_rel) != 1)
+	if (!msg || !is_last(msg))
 		return NULL;
 	actr__arena_done(&msg->arena);
 	actr__free(container_of(msg, struct msg_block, msg));
