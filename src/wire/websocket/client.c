@@ -5,28 +5,57 @@
  */
 #include "wire/websocket/websocket_internal.h"
 
-void ws_connection_error(struct lws *wsi, const struct dial_target *target, const char *text,
-			 actr_error *err)
+#include <openssl/x509_vfy.h>
+#include <sys/socket.h>
+
+/* libwebsockets asks once a refused certificate; 0 leaves it refused. */
+static int on_certificate(struct lws *wsi, X509_STORE_CTX *verification, bool accepted)
+{
+	struct actr__ws_context *context = lws_context_user(lws_get_context(wsi));
+
+	if (!accepted)
+		context->refused_certificate = X509_STORE_CTX_get_error(verification);
+	return 0;
+}
+
+bool ws_connection_error(struct actr__ws_context *context, struct lws *wsi,
+			 const struct dial_target *target, const char *text, actr_error *err)
 {
 	unsigned status = lws_http_client_http_response(wsi);
+	long refused = context->refused_certificate;
+	int cause = 0;
+	socklen_t size = sizeof cause;
+
+	context->refused_certificate = X509_V_OK;
+	if (target->tls && refused != X509_V_OK) {
+		actr__fail(err, ACTR_E_UNAVAILABLE, "the certificate of %s is refused: %s",
+			   target->host, X509_verify_cert_error_string(refused));
+		return true;
+	}
 
 	if (status >= 300 && status <= 599) {
 		actr__fail(err, actr_error_from_wire(status), "%s answered with status %u",
 			   target->host, status);
 		err->wire_code = status;
-		return;
+		return true;
+	}
+	/* Why the kernel could not connect, which libwebsockets does not look at. */
+	if (!getsockopt(lws_get_socket_fd(wsi), SOL_SOCKET, SO_ERROR, &cause, &size) && cause) {
+		actr__fail_errno(err, ACTR_E_UNAVAILABLE, cause, "cannot connect to %s port %u",
+				 target->host, target->port);
+		return false;
 	}
 	actr__fail(err, ACTR_E_UNAVAILABLE, "cannot connect to %s port %u: %s", target->host,
 		   target->port, text ? text : "connection lost");
+	return false;
 }
 
 static void on_connection_error(struct actr__ws *ws, struct lws *wsi, const char *text)
 {
 	actr_error why = ACTR_ERROR_INIT;
 
-	ws_connection_error(wsi, &ws->dial->target, text, &why);
-	if (!ws->why.code && why.code == ACTR_E_UNAVAILABLE && !why.os_errno &&
-	    dial_again(ws->dial, &why)) {
+	if (!ws_connection_error(ws->context, wsi, &ws->dial->target, text, &why) &&
+	    !ws->why.code && dial_again(ws->dial, &why)) {
 		lws_set_opaque_user_data(wsi, NULL);
 		ws->wsi = NULL;
 		return;
@@ -69,9 +98,11 @@ static int add_headers(const struct request_copy *request, struct lws *wsi, uint
 int ws_client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		       size_t size)
 {
-	struct actr__ws *ws = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+	struct actr__ws *ws;
 
-	(void)user;
+	if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION)
+		return on_certificate(wsi, user, size != 0); /* the wsi may be that of a POST */
+	ws = wsi ? lws_get_opaque_user_data(wsi) : NULL;
 	if (!ws)
 		return 0;
 	switch ((int)reason) {

@@ -16,10 +16,22 @@
 
 static const struct actr__ws_events nobody;
 
+void ws_cut(struct lws *wsi)
+{
+	if (!wsi)
+		return;
+	lws_set_opaque_user_data(wsi, NULL);
+	/* libwebsockets would still flush what the peer does not take; the end of the socket ends
+	 * that. */
+	(void)shutdown(lws_get_socket_fd(wsi), SHUT_RDWR);
+	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}
+
 static void kill_later(struct actr__ws *ws, int code, const char *message)
 {
 	if (!ws->why.code)
 		actr__fail(&ws->why, code, "%s", message);
+	ws->farewell = false;
 	actr__loop_defer(ws->context->loop, &ws->kill);
 }
 
@@ -27,14 +39,14 @@ static void on_kill(struct actr__deferred *deferred)
 {
 	struct actr__ws *ws = container_of(deferred, struct actr__ws, kill);
 
-	if (!ws->wsi) {
+	if (!ws->farewell) {
+		ws_cut(TAKE(ws->wsi));
 		ws_finish(ws, true);
 		return;
 	}
-	if (ws->farewell)
-		lws_close_reason(ws->wsi, (enum lws_close_status)ws->close_code,
-				 (unsigned char *)ws->close_reason, strlen(ws->close_reason));
 	ws->farewell = false;
+	lws_close_reason(ws->wsi, (enum lws_close_status)ws->close_code,
+			 (unsigned char *)ws->close_reason, strlen(ws->close_reason));
 	lws_set_timeout(ws->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
 }
 
@@ -304,6 +316,14 @@ size_t actr__ws_buffered(const struct actr__ws *ws)
 	return ws->queued_bytes + ws->in_flight;
 }
 
+/* A peer that would be found silent sooner than that is not waited for longer. */
+static uint64_t close_limit_ms(const struct actr__ws *ws)
+{
+	uint64_t silence_ms = 2 * (uint64_t)ws->limits.ping_interval_ms;
+
+	return silence_ms < WS_CLOSE_MS ? silence_ms : WS_CLOSE_MS;
+}
+
 void actr__ws_close(struct actr__ws *ws, unsigned close_code, const char *reason)
 {
 	if (ws->closing)
@@ -316,7 +336,7 @@ void actr__ws_close(struct actr__ws *ws, unsigned close_code, const char *reason
 		return;
 	}
 	lws_callback_on_writable(ws->wsi);
-	if (actr__timer_set(ws->context->loop, &ws->timer, WS_CLOSE_MS) < 0)
+	if (actr__timer_set(ws->context->loop, &ws->timer, close_limit_ms(ws)) < 0)
 		kill_later(ws, ACTR_E_NOMEM, "out of memory");
 }
 

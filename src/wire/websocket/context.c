@@ -6,12 +6,13 @@
  * its callbacks except by the calls that it allows there (write, callback_on_writable).
  *
  * Death: lws_context_destroy() on a foreign loop only begins: it closes libuv handles, whose close
- * callbacks need turns of the loop, and must then be called a second time, unless libwebsockets did
- * that itself and set context->lws to NULL. Name lookups are awaited too. libwebsockets sets
- * SIGPIPE to ignored in the process; TLS sockets need that.
+ * callbacks need turns of the loop, and must then be called a second time (and see
+ * guard_pipe()), unless libwebsockets did that itself and set context->lws to NULL. Name lookups
+ * are awaited too. libwebsockets sets SIGPIPE to ignored in the process; TLS sockets need that.
  */
 #include "wire/websocket/websocket_internal.h"
 
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <unistd.h>
 #include <uv.h>
@@ -48,6 +49,15 @@ static int make_client(struct actr__ws_context *context, const char *ca_file, ac
 	return 0;
 }
 
+/* A new context adds one poll handle, the newest: its pipe. */
+static void look_for_pipe(uv_handle_t *handle, void *found)
+{
+	uv_os_fd_t fd;
+
+	if (handle->type == UV_POLL && !uv_fileno(handle, &fd))
+		*(int *)found = fd;
+}
+
 /*
  * libwebsockets 4.1 asks OpenSSL for new indices in every context that it initialises TLS for, and
  * then no longer finds what it stored under the old ones: with two contexts the first one's trust
@@ -63,6 +73,7 @@ static int make_lws(struct actr__ws_context *context, actr_error *err)
 		.port = CONTEXT_PORT_NO_LISTEN,
 		.foreign_loops = loops,
 		.pcontext = &context->lws,
+		.user = context,
 		.timeout_secs = WS_HEADER_SECS,
 		.pt_serv_buf_size = 32 * 1024,
 		.max_http_header_data = 8 * 1024,
@@ -82,6 +93,7 @@ static int make_lws(struct actr__ws_context *context, actr_error *err)
 		return ACTR_FAIL(err, ACTR_E_INTERNAL,
 				 "cannot start libwebsockets: is its libuv plugin "
 				 "(libwebsockets-evlib-uv) installed?");
+	uv_walk(loops[0], look_for_pipe, &context->pipe_fd);
 	return 0;
 }
 
@@ -94,6 +106,7 @@ int actr__ws_context_new(struct actr__loop *loop, const struct actr__ws_context_
 	if (!context)
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make a WebSocket context");
 	context->loop = loop;
+	context->pipe_fd = -1;
 	actr__list_init(&context->sockets);
 	actr__list_init(&context->servers);
 	actr__list_init(&context->posts);
@@ -124,6 +137,27 @@ static void look_for_closing(uv_handle_t *handle, void *found)
 	*(bool *)found |= uv_is_closing(handle) != 0;
 }
 
+/*
+ * libwebsockets closes the descriptor of its pipe in the first destroy, and the same number again
+ * when the loop has closed the handle. Another thread may have opened a file by that number in
+ * between: so it is taken at once, for libwebsockets to close.
+ */
+static void guard_pipe(struct actr__ws_context *context)
+{
+	int wanted = context->pipe_fd;
+	int held;
+
+	context->pipe_fd = -1;
+	if (wanted < 0)
+		return;
+	held = fcntl(uv_backend_fd(actr__loop_uv(context->loop)), F_DUPFD_CLOEXEC, wanted);
+	if (held == wanted)
+		return;
+	ACTR_ERR(8, "websocket", "descriptor %d is closed by libwebsockets, but another's", wanted);
+	if (held >= 0)
+		(void)close(held);
+}
+
 static void destroy_lws(struct actr__ws_context *context)
 {
 	uv_loop_t *uv = actr__loop_uv(context->loop);
@@ -132,6 +166,7 @@ static void destroy_lws(struct actr__ws_context *context)
 	if (!context->lws)
 		return;
 	lws_context_destroy(context->lws);
+	guard_pipe(context);
 	while (closing) {
 		uv_run(uv, UV_RUN_NOWAIT);
 		closing = false;

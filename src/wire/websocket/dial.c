@@ -133,7 +133,11 @@ static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *result
 	}
 	dial->lookup = NULL;
 	if (status < 0 || !result) {
-		failed(dial, ACTR_E_UNAVAILABLE, status < 0 ? uv_strerror(status) : "no address");
+		actr_error why = ACTR_ERROR_INIT;
+
+		actr__fail(&why, ACTR_E_UNAVAILABLE, "cannot resolve %s: %s", dial->target.host,
+			   status < 0 ? uv_strerror(status) : "no address");
+		dial->on_failed(dial, &why);
 		return;
 	}
 	dial->addresses = dial->next = result;

@@ -56,13 +56,11 @@ void http_post_free_all(struct actr__ws_context *context)
 static void on_timer(struct actr__timer *timer)
 {
 	struct http_post *post = container_of(timer, struct http_post, timer);
-	struct lws *wsi = post->wsi;
 	actr_error why = ACTR_ERROR_INIT;
 
-	actr__fail(&why, ACTR_E_TIMEOUT, "no answer in time");
+	actr__fail(&why, ACTR_E_TIMEOUT, "%s does not answer in time", post->dial->target.host);
+	ws_cut(TAKE(post->wsi));
 	post_end(post, &why);
-	if (wsi)
-		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
 }
 
 static int add_headers(struct http_post *post, struct lws *wsi, uint8_t **at, size_t size)
@@ -108,8 +106,8 @@ static void on_connection_error(struct http_post *post, struct lws *wsi, const c
 {
 	actr_error why = ACTR_ERROR_INIT;
 
-	ws_connection_error(wsi, &post->dial->target, text, &why);
-	if (dial_again(post->dial, &why)) {
+	if (!ws_connection_error(post->context, wsi, &post->dial->target, text, &why) &&
+	    dial_again(post->dial, &why)) {
 		lws_set_opaque_user_data(wsi, NULL);
 		post->wsi = NULL;
 		return;

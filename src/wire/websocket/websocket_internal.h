@@ -32,6 +32,8 @@ struct actr__ws_context {
 	struct actr__list servers; /* struct actr__ws_server */
 	struct actr__list posts;   /* struct http_post */
 	unsigned lookups;	   /* uv_getaddrinfo under way */
+	long refused_certificate;  /* X509_V_ERR_* of the dial under way */
+	int pipe_fd;		   /* by which libwebsockets wakes itself; -1: not known */
 	bool freeing;		   /* no more events */
 };
 
@@ -96,6 +98,8 @@ struct actr__ws *ws_new(struct actr__ws_context *context, const struct actr__ws_
 /* The socket is gone: tell it (unless silent) and free. */
 void ws_finish(struct actr__ws *ws, bool tell);
 void ws_opened(struct actr__ws *ws);
+/* Close at once and without a callback. Not from a callback of this wsi. NULL is fine. */
+void ws_cut(struct lws *wsi);
 /* The callbacks of libwebsockets that client and server share; what lws shall be answered. */
 int ws_on_receive(struct actr__ws *ws, const void *bytes, size_t size);
 int ws_on_writable(struct actr__ws *ws);
@@ -146,9 +150,12 @@ int ws_server_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 		       size_t size);
 int http_post_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		       size_t size);
-/* Words for LWS_CALLBACK_CLIENT_CONNECTION_ERROR. */
-void ws_connection_error(struct lws *wsi, const struct dial_target *target, const char *text,
-			 actr_error *err);
+/*
+ * Words for LWS_CALLBACK_CLIENT_CONNECTION_ERROR. Whether the peer answered, so that another of its
+ * addresses would say the same.
+ */
+bool ws_connection_error(struct actr__ws_context *context, struct lws *wsi,
+			 const struct dial_target *target, const char *text, actr_error *err);
 void http_post_free_all(struct actr__ws_context *context);
 void ws_server_free(struct actr__ws_server *server);
 

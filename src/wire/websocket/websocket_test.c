@@ -416,8 +416,19 @@ static void an_unreachable_port_fails_once(void **state)
 	dial_with(w, "ws", "127.0.0.1", "/x", NULL);
 	run_until(w, client_closed);
 	assert_int_equal(w->client.why.code, ACTR_E_UNAVAILABLE);
+	assert_non_null(strstr(w->client.why.message, "Connection refused"));
 	assert_int_equal(w->client.closed, 1);
 	assert_int_equal(w->client.opened, 0);
+}
+
+static void a_name_that_nobody_has_is_told(void **state)
+{
+	struct world *w = *state;
+
+	dial_with(w, "ws", "no-such-host.invalid", "/x", NULL);
+	run_until(w, client_closed);
+	assert_int_equal(w->client.why.code, ACTR_E_UNAVAILABLE);
+	assert_non_null(strstr(w->client.why.message, "cannot resolve no-such-host.invalid"));
 }
 
 static void a_full_queue_refuses(void **state)
@@ -479,6 +490,82 @@ static void a_server_that_never_answers_is_given_up(void **state)
 	dial_with(w, "ws", "127.0.0.1", "/x", &limits);
 	run_until(w, client_closed);
 	assert_int_equal(w->client.why.code, ACTR_E_TIMEOUT);
+	close(fd);
+}
+
+static bool server_side_closed(struct world *w)
+{
+	return w->peer.closed > 0;
+}
+
+static bool server_side_open(struct world *w)
+{
+	return w->peer.ws != NULL;
+}
+
+/* Upgrades by hand and then neither reads nor answers. */
+static int connect_mute(uint16_t port)
+{
+	static const char upgrade[] = "GET /x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+				      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+				      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(write(fd, upgrade, sizeof upgrade - 1), sizeof upgrade - 1);
+	return fd;
+}
+
+/* A peer that stops reading: more is queued than the kernel holds for it. Returns its descriptor.
+ */
+static int stop_reading(struct world *w)
+{
+	static uint8_t much[32 * 1024 * 1024];
+	struct actr__ws_listen_options options = {
+		.host = "127.0.0.1",
+		.limits = {.ping_interval_ms = 30, .max_queued_bytes = sizeof much}};
+	int fd;
+
+	w->server = actr__ws_server_close(w->server);
+	assert_int_equal(actr__ws_listen(w->context, &options, &server_events, w, &w->server,
+					 &w->port, NULL),
+			 0);
+	fd = connect_mute(w->port);
+	run_until(w, server_side_open);
+	assert_int_equal(actr__ws_send(w->peer.ws, actr__bytes(much, sizeof much), NULL), 0);
+	return fd;
+}
+
+static void a_peer_that_stops_reading_is_found_silent(void **state)
+{
+	struct world *w = *state;
+	int fd = stop_reading(w);
+	uint64_t start_ms = actr__loop_now_ms(w->loop);
+
+	run_until(w, server_side_closed);
+	assert_int_equal(w->peer.why.code, ACTR_E_TIMEOUT);
+	assert_int_equal(w->peer.close_code, 1006);
+	assert_int_equal(w->peer.closed, 1);
+	/* 60 ms are due; libwebsockets alone would go on flushing for 5 s. */
+	assert_true(actr__loop_now_ms(w->loop) - start_ms < 4000);
+	close(fd);
+}
+
+static void closing_does_not_wait_for_a_peer_that_stops_reading(void **state)
+{
+	struct world *w = *state;
+	int fd = stop_reading(w);
+	uint64_t start_ms = actr__loop_now_ms(w->loop);
+
+	actr__ws_close(w->peer.ws, 1001, "going");
+	run_until(w, server_side_closed);
+	assert_int_equal(w->peer.why.code, ACTR_E_TIMEOUT);
+	assert_int_equal(w->peer.closed, 1);
+	/* 60 ms are due; libwebsockets alone would go on flushing for 5 s. */
+	assert_true(actr__loop_now_ms(w->loop) - start_ms < 4000);
 	close(fd);
 }
 
@@ -764,6 +851,7 @@ static void a_certificate_that_nobody_vouches_for_is_refused(void **state)
 	run_until(w, client_closed);
 	assert_int_equal(w->client.opened, 0);
 	assert_int_equal(w->client.why.code, ACTR_E_UNAVAILABLE);
+	assert_non_null(strstr(w->client.why.message, "certificate of localhost is refused"));
 }
 
 static void a_certificate_for_another_name_is_refused(void **state)
@@ -789,10 +877,13 @@ int main(void)
 		T(a_message_over_the_limit_closes_with_1009),
 		T(what_is_queued_leaves_before_the_close_and_its_code_arrives),
 		T(an_unreachable_port_fails_once),
+		T(a_name_that_nobody_has_is_told),
 		T(a_full_queue_refuses),
 		T(closing_the_server_leaves_open_connections_alone),
 		T(closing_before_it_is_open_tells_once),
 		T(a_server_that_never_answers_is_given_up),
+		T(a_peer_that_stops_reading_is_found_silent),
+		T(closing_does_not_wait_for_a_peer_that_stops_reading),
 		T(pings_keep_an_idle_connection),
 		T(destroying_with_open_connections_is_silent_and_clean),
 		T(destroying_while_dialling_is_clean),
