@@ -52,9 +52,14 @@ static void on_kill(struct actr__deferred *deferred)
 
 static void check_silence(struct actr__ws *ws)
 {
-	uint64_t silent_ms = actr__loop_now_ms(ws->context->loop) - ws->heard_ms;
+	uint64_t interval_ms = ws->limits.ping_interval_ms;
+	uint64_t now_ns = actr__loop_now_ns(ws->context->loop);
+	uint64_t silent_ms = now_ns / 1000000 - ws->heard_ms;
+	/* This process did not run for a while (suspended, overloaded), so what the peer sent may
+	 * be unread: such a turn judges nobody. */
+	bool late = now_ns - ws->timer.due_ns > interval_ms * 1000000 / 2;
 
-	if (silent_ms >= 2 * (uint64_t)ws->limits.ping_interval_ms) {
+	if (!late && silent_ms >= 2 * interval_ms) {
 		kill_later(ws, ACTR_E_TIMEOUT, "the peer is silent");
 		return;
 	}

@@ -554,6 +554,34 @@ static void a_peer_that_stops_reading_is_found_silent(void **state)
 	close(fd);
 }
 
+static bool client_got_one(struct world *w)
+{
+	return w->client.messages > 0;
+}
+
+/* Keep the thread from its loop, as a suspended machine does. */
+static void be_away(unsigned ms)
+{
+	uint64_t until_ns = actr__clock_monotonic_ns() + ms * (uint64_t)1000000;
+
+	while (actr__clock_monotonic_ns() < until_ns)
+		continue;
+}
+
+static void a_process_that_was_suspended_does_not_blame_its_peer(void **state)
+{
+	struct world *w = *state;
+	struct actr__ws_limits limits = {.ping_interval_ms = 30};
+
+	dial_with(w, "ws", "127.0.0.1", "/x", &limits);
+	run_until(w, both_open);
+	w->peer.echo = true;
+	be_away(100);
+	assert_int_equal(actr__ws_send(w->client.ws, actr__text("still here"), NULL), 0);
+	run_until(w, client_got_one);
+	assert_int_equal(w->client.closed + w->peer.closed, 0);
+}
+
 static void closing_does_not_wait_for_a_peer_that_stops_reading(void **state)
 {
 	struct world *w = *state;
@@ -585,13 +613,13 @@ static void on_enough(struct actr__timer *timer)
 static void pings_keep_an_idle_connection(void **state)
 {
 	struct world *w = *state;
-	struct actr__ws_limits limits = {.ping_interval_ms = 20};
+	struct actr__ws_limits limits = {.ping_interval_ms = 60};
 
 	dial_with(w, "ws", "127.0.0.1", "/x", &limits);
 	run_until(w, both_open);
 	w->done = pinged_long_enough;
 	w->guard.on_due = on_enough;
-	assert_int_equal(actr__timer_set(w->loop, &w->guard, 200), 0);
+	assert_int_equal(actr__timer_set(w->loop, &w->guard, 300), 0);
 	actr__loop_run(w->loop);
 	assert_int_equal(w->client.closed, 0);
 	w->guard.on_due = on_guard;
@@ -883,6 +911,7 @@ int main(void)
 		T(closing_before_it_is_open_tells_once),
 		T(a_server_that_never_answers_is_given_up),
 		T(a_peer_that_stops_reading_is_found_silent),
+		T(a_process_that_was_suspended_does_not_blame_its_peer),
 		T(closing_does_not_wait_for_a_peer_that_stops_reading),
 		T(pings_keep_an_idle_connection),
 		T(destroying_with_open_connections_is_silent_and_clean),
