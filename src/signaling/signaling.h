@@ -105,8 +105,8 @@ enum actr__signaling_state actr__signaling_state(const struct actr__signaling *s
 const actr_id *actr__signaling_id(const struct actr__signaling *signaling);
 
 /*
- * One request object a question; the owner embeds it. Ended once by an answer, time-out, loss or
- * free; a cancelled one tells nothing.
+ * One request object a question; the owner embeds it, zeroed. Ended once by an answer, time-out,
+ * loss, stop or free; a cancelled one tells nothing.
  */
 struct actr__signaling_request {
 	struct actr__list link; /* the machine's */
