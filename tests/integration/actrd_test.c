@@ -278,7 +278,7 @@ static void the_udp_port_answers_stun(void **state)
 
 	(void)state;
 	process_start(&server, "actrd", args);
-	to.sin_port = htons((uint16_t)atoi(strrchr(server.ready, ':') + 1));
+	to.sin_port = htons((uint16_t)strtoul(strrchr(server.ready, ':') + 1, NULL, 10));
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	assert_true(fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
