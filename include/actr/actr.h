@@ -8,6 +8,7 @@
 #include <actr/hooks.h>
 #include <actr/node.h>
 #include <actr/service.h>
+#include <actr/stream.h>
 #include <actr/types.h>
 
 #endif

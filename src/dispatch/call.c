@@ -189,6 +189,8 @@ static void detach(actr_call *call)
 	}
 	if (call->request)
 		request_forget_call(TAKE(call->request));
+	outbox_forget(call);
+	streams_forget(call);
 	if (call->kind == CALL_OPERATION && call->abort)
 		call->abort(call, call->payload);
 	actr__list_remove(&call->link);
@@ -249,15 +251,13 @@ static void end_by_error_answer(actr_call *call, const struct actr__envelope *e)
 	call_end(call, code, &err);
 }
 
-static void try_again_or_fail(actr_call *call, bool left, const actr_error *err);
-
 static void on_pending_end(struct actr__pending *pending, struct actr__msg *answer,
 			   const actr_error *err)
 {
 	actr_call *call = container_of(pending, actr_call, pending);
 
 	if (!answer) {
-		try_again_or_fail(call, pending->session != 0, err);
+		call_not_sent(call, pending->session != 0, err);
 		return;
 	}
 	call->answer = answer;
@@ -277,7 +277,7 @@ static void on_tell_left(void *user, const actr_error *err)
 
 	call->tell_queued = NULL;
 	if (err)
-		try_again_or_fail(call, false, err);
+		call_not_sent(call, false, err);
 	else
 		call_end(call, 0, NULL);
 }
@@ -322,12 +322,14 @@ static void send_remote(actr_call *call)
 				     call->deadline_ns, &err);
 	}
 	if (rc < 0)
-		try_again_or_fail(call, false, &err);
+		call_not_sent(call, false, &err);
 }
 
 static void send_local(actr_call *call, struct actr__dispatcher *target)
 {
-	if (target)
+	if (call->kind == CALL_CHUNK)
+		streams_send_local(call);
+	else if (target)
 		dispatcher_add_local(target, call);
 	else
 		fail(call, ACTR_E_NOT_FOUND, "there is no service to call in this process");
@@ -340,6 +342,8 @@ static void send_to_actor(actr_call *call)
 
 	if (actr__id_same(&call->peer, &ep->id)) /* written on this thread only */
 		send_local(call, ep->local);
+	else if (call->kind == CALL_CHUNK)
+		outbox_send(call);
 	else
 		send_remote(call);
 }
@@ -369,7 +373,7 @@ static void resolve(actr_call *call)
 }
 
 /* A call to a type that never left may go to another actor of the type. */
-static void try_again_or_fail(actr_call *call, bool left, const actr_error *err)
+void call_not_sent(actr_call *call, bool left, const actr_error *err)
 {
 	struct actr__endpoint *ep = call->ref->endpoint;
 
@@ -394,6 +398,12 @@ static void on_deadline(struct actr__timer *timer)
 	snprintf(what, sizeof what, "no answer of %s within the deadline%s",
 		 call->method ? call->method->route_key : "the server",
 		 call->resolving ? ": its actor is still looked for" : "");
+	if (call->kind == CALL_CHUNK)
+		snprintf(what, sizeof what, "the chunk was not handed over by its deadline%s",
+			 call->resolving      ? ": its actor is still looked for"
+			 : call->chunk.item   ? ": its receiver is too slow"
+			 : call->chunk.outbox ? ": no connection, or a congested one"
+					      : "");
 	fail(call, ACTR_E_TIMEOUT, what);
 }
 
@@ -480,7 +490,7 @@ static int start(actr_call *call, enum call_kind kind, void (*on_done)(void *, a
 	call->user = user;
 	call->worker = worker_current();
 	actr_call_ref(call); /* the loop's */
-	if (kind != CALL_OPERATION && call->dest_kind >= ACTR_DEST_ACTOR &&
+	if (kind <= CALL_TELL && call->dest_kind >= ACTR_DEST_ACTOR &&
 	    actr__uuid4(call->request_id) < 0)
 		memset(call->request_id, '0', ACTR_UUID_SIZE - 1);
 	if (actr__loop_is_current(ep->loop)) {
@@ -507,6 +517,11 @@ int actr_call_start_tell(actr_call *call, void (*on_done)(void *, actr_call *), 
 	if (call->timeout_ms > TELL_TIMEOUT_MS)
 		call->timeout_ms = TELL_TIMEOUT_MS;
 	return start(call, CALL_TELL, on_done, user);
+}
+
+void call_start_chunk(actr_call *call, void (*on_done)(void *, actr_call *), void *user)
+{
+	(void)start(call, CALL_CHUNK, on_done, user); /* it was idle: ours alone */
 }
 
 void actr__call_start_operation(actr_call *call, void (*begin_fn)(actr_call *, void *),

@@ -16,6 +16,7 @@
 #include <actr/node.h>
 
 #include "base/base.h"
+#include "dispatch/streams.h"
 #include "gate/gate.h"
 #include "loop/loop.h"
 #include "mailbox/mailbox.h"
@@ -56,6 +57,7 @@ struct actr__endpoint {
 	bool closing;			  /* loop: no new calls */
 	uint64_t calls_failed, calls_timed_out, calls_done; /* loop */
 	atomic_uint posted; /* atomic: calls on their way to the loop */
+	struct actr__streams streams;
 };
 
 int actr__endpoint_init(struct actr__endpoint *endpoint, const struct actr__endpoint_ops *ops,

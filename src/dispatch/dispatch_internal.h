@@ -15,7 +15,18 @@ struct worker_job {
 /* --- call.c --- */
 
 enum call_state { CALL_IDLE, CALL_STARTED, CALL_DONE };
-enum call_kind { CALL_REQUEST, CALL_TELL, CALL_OPERATION };
+enum call_kind { CALL_REQUEST, CALL_TELL, CALL_OPERATION, CALL_CHUNK };
+
+/* What a CALL_CHUNK sends: its payload is `parts` messages, each behind its size. */
+struct chunk_sending {
+	uint8_t lane;		  /* const after start */
+	uint32_t parts;		  /* const after start */
+	uint32_t sent;		  /* loop: of the parts */
+	size_t at;		  /* loop: of the next part in the payload */
+	struct outbox *outbox;	  /* loop: it waits in, or NULL */
+	struct actr__list link;	  /* loop: the outbox's */
+	struct stream_item *item; /* loop: waits for room in a stream of this process; or NULL */
+};
 
 struct actr_call {
 	atomic_uint refs;
@@ -46,6 +57,7 @@ struct actr_call {
 	struct actr__request *request;	/* loop: its request in process */
 	unsigned attempts;		/* loop: of an ACTR_DEST_TYPE */
 	bool resolving;			/* loop */
+	struct chunk_sending chunk;
 
 	sem_t done;		  /* any thread */
 	int result;		  /* const after done */
@@ -70,6 +82,32 @@ void call_end(actr_call *call, int result, const actr_error *err);
 void call_tell_ended(struct actr__deferred *deferred);
 /* The answer of a handler in process; takes over `bytes` (actr__free) on success. */
 void call_answer_local(actr_call *call, uint8_t *bytes, size_t size);
+
+/* As actr_call_start(), of a chunk. */
+void call_start_chunk(actr_call *call, void (*on_done)(void *user, actr_call *call), void *user);
+/* It could not be sent: to another actor of the type when nothing has `left`, or its end. */
+void call_not_sent(actr_call *call, bool left, const actr_error *err);
+
+/* --- chunk_call.c: chunks as calls --- */
+
+/* Message `*at` of the payload; moves *at behind it. */
+actr_bytes chunk_next(const actr_call *call, size_t *at);
+/* The whole chunk, in the call's memory, or its payload in *ret_payload when it has parts. */
+int chunk_join_own(const actr_call *call, struct actr__chunk *ret, uint8_t **ret_payload);
+
+/* --- outbox.c: chunks that leave (loop) --- */
+
+void outbox_send(actr_call *call);
+/* The call ends otherwise. */
+void outbox_forget(actr_call *call);
+
+/* --- streams.c: chunks that come in (loop) --- */
+
+struct stream_item;
+/* To a stream of this process. */
+void streams_send_local(actr_call *call);
+/* The call ends while it waits for room: its chunk is taken back. */
+void streams_forget(actr_call *call);
 
 /* --- request.c --- */
 

@@ -213,7 +213,10 @@ static bool run_next(struct actr__dispatcher *d)
 
 static void tell_idle(struct actr__dispatcher *d)
 {
-	if (d->stopping && !d->idle_told && !d->in_flight_count) {
+	struct actr__endpoint *ep = d->options.endpoint;
+
+	if (d->stopping && !d->idle_told && !d->in_flight_count &&
+	    !(d == ep->local && actr__streams_busy(ep))) {
 		d->idle_told = true;
 		d->on_idle(d->idle_user);
 	}
@@ -267,6 +270,8 @@ void actr__dispatcher_stop(struct actr__dispatcher *d, void (*on_idle)(void *), 
 	actr_error err = ACTR_ERROR_INIT;
 
 	d->stopping = true;
+	if (d == d->options.endpoint->local)
+		actr__streams_close(d->options.endpoint);
 	d->on_idle = on_idle;
 	d->idle_user = user;
 	ACTR_FAIL(&err, ACTR_E_UNAVAILABLE, "the workload is stopping");

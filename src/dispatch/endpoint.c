@@ -29,13 +29,17 @@ int actr__endpoint_init(struct actr__endpoint *ep, const struct actr__endpoint_o
 	actr__list_init(&ep->calls);
 	actr__list_init(&ep->ended);
 	actr__deferred_init(&ep->tell_ended, call_tell_ended);
-	if (pthread_mutex_init(&ep->id_lock, NULL))
+	ACTR_TRY(actr__streams_init(&ep->streams, err));
+	if (pthread_mutex_init(&ep->id_lock, NULL)) {
+		actr__streams_done(&ep->streams);
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make a lock");
+	}
 	return 0;
 }
 
 void actr__endpoint_done(struct actr__endpoint *ep)
 {
+	actr__streams_done(&ep->streams);
 	pthread_mutex_destroy(&ep->id_lock);
 }
 
@@ -59,6 +63,7 @@ actr_id actr__endpoint_id(struct actr__endpoint *ep)
 void actr__endpoint_close(struct actr__endpoint *ep, const actr_error *why)
 {
 	ep->closing = true;
+	actr__streams_close(ep);
 	while (!actr__list_empty(&ep->calls))
 		call_end(container_of(ep->calls.next, actr_call, link), why->code, why);
 }

@@ -78,11 +78,14 @@ int actr__gate_tell(struct actr__gate *gate, const actr_id *to, unsigned lane,
  */
 void actr__gate_answer(struct actr__gate *gate, const actr_id *to, unsigned lane,
 		       struct actr__envelope *envelope);
-/* Send a message of a stream lane as it is; as actr__transport_send(). */
+/* Send a message of a stream lane (or part of one) as it is; as actr__transport_send(). */
 int actr__gate_send_chunk(struct actr__gate *gate, const actr_id *to, unsigned lane,
 			  actr_bytes message, uint64_t deadline_ns,
 			  void (*on_done)(void *user, const actr_error *err), void *user,
 			  struct actr__send **ret_queued, actr_error *err);
+
+/* Bytes that wait for this peer on a lane, here and in the wire. */
+size_t actr__gate_buffered(const struct actr__gate *gate, const actr_id *to, unsigned lane);
 
 /* From the transport's events. */
 void actr__gate_receive(struct actr__gate *gate, const actr_id *from, struct actr__msg *msg);

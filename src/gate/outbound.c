@@ -233,6 +233,11 @@ int actr__gate_send_chunk(struct actr__gate *gate, const actr_id *to, unsigned l
 				    ret_queued, err);
 }
 
+size_t actr__gate_buffered(const struct actr__gate *gate, const actr_id *to, unsigned lane)
+{
+	return actr__transport_buffered(gate->transport, to, lane);
+}
+
 void actr__gate_stats(const struct actr__gate *gate, struct actr__gate_stats *ret)
 {
 	*ret = gate->stats;

@@ -406,9 +406,12 @@ static int admit(void *owner, const actr_id *from, const struct actr__envelope *
 
 static void on_chunk(void *owner, const actr_id *from, struct actr__msg *msg)
 {
-	(void)owner;
-	(void)from;
-	actr__msg_unref(msg);
+	struct actr_node *node = owner;
+
+	if (actr__acl_allows(&node->system->config, from))
+		actr__streams_receive(&node->endpoint, from, msg);
+	else
+		actr__streams_refuse(&node->endpoint, msg);
 }
 
 static const struct actr__gate_events gate_events = {.admit = admit, .on_chunk = on_chunk};

@@ -96,6 +96,22 @@ size_t actr__chunk_encode(const struct actr__chunk *chunk, uint8_t *out)
 	return (size_t)(at - out);
 }
 
+size_t actr__chunk_metadata_put(uint8_t *out, actr_bytes key, actr_bytes value)
+{
+	enum { KEY = 1, VALUE = 2 }; /* of MetadataEntry */
+	size_t size = actr__slice_size(1, key.size) + actr__slice_size(1, value.size);
+
+	if (out) {
+		*out++ = ACTR__KEY(METADATA, ACTR__WIRE_LENGTH);
+		out = actr__varint_put(out, size);
+		*out++ = ACTR__KEY(KEY, ACTR__WIRE_LENGTH);
+		out = actr__slice_put(out, key);
+		*out++ = ACTR__KEY(VALUE, ACTR__WIRE_LENGTH);
+		actr__slice_put(out, value);
+	}
+	return actr__slice_size(1, size);
+}
+
 bool actr__chunk_metadata_next(const struct actr__chunk *chunk, actr_bytes *at, actr_bytes *ret_key,
 			       actr_bytes *ret_value)
 {

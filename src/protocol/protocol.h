@@ -89,6 +89,8 @@ struct actr__chunk {
 int actr__chunk_decode(struct actr__chunk *ret, actr_bytes bytes, actr_error *err);
 size_t actr__chunk_size(const struct actr__chunk *chunk);
 size_t actr__chunk_encode(const struct actr__chunk *chunk, uint8_t *out);
+/* Write one entry of chunk->metadata; `out` NULL: only measure. Returns its size. */
+size_t actr__chunk_metadata_put(uint8_t *out, actr_bytes key, actr_bytes value);
 /* As actr__metadata_next(). */
 bool actr__chunk_metadata_next(const struct actr__chunk *chunk, actr_bytes *at, actr_bytes *ret_key,
                                actr_bytes *ret_value);

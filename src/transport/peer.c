@@ -124,6 +124,15 @@ static void on_expired(struct actr__timer *timer)
 	peer_unref(peer);
 }
 
+int peer_send_now(struct peer *peer, unsigned lane, bool part, actr_bytes message, actr_error *err)
+{
+	if (part && !peer->wire->joins_parts)
+		return ACTR_FAIL(err, ACTR_E_TOO_LARGE,
+				 "the peer takes no chunk over a message of %u bytes",
+				 ACTR__MESSAGE_MAX);
+	return actr__wire_send(peer->wire, lane, message, err);
+}
+
 int peer_enqueue(struct peer *peer, unsigned lane, actr_bytes message, uint64_t expires_ns,
 		 void (*on_done)(void *, const actr_error *), void *user,
 		 struct actr__send **ret_queued, actr_error *err)
@@ -138,15 +147,19 @@ int peer_enqueue(struct peer *peer, unsigned lane, actr_bytes message, uint64_t 
 	send = actr__alloc(sizeof *send + message.size);
 	if (!send)
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot queue a message");
-	*send = (struct actr__send){
-		.peer = peer, .on_done = on_done, .user = user, .lane = lane, .size = message.size};
+	*send = (struct actr__send){.peer = peer,
+				    .on_done = on_done,
+				    .user = user,
+				    .lane = lane & ~ACTR__SEND_PART,
+				    .part = lane & ACTR__SEND_PART,
+				    .size = message.size};
 	actr__timer_init(&send->expiry, on_expired);
 	if (actr__timer_set_at(t->loop, &send->expiry, expires_ns) < 0) {
 		actr__free(send);
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot queue a message");
 	}
 	memcpy(send->bytes, message.data, message.size);
-	actr__list_push(&peer->queue[lane], &send->link);
+	actr__list_push(&peer->queue[send->lane], &send->link);
 	peer->queued_bytes += message.size;
 	if (ret_queued)
 		*ret_queued = send;
@@ -161,8 +174,8 @@ static void flush_lane(struct peer *peer, unsigned lane)
 		struct actr__send *send =
 			container_of(peer->queue[lane].next, struct actr__send, link);
 		actr_error err = ACTR_ERROR_INIT;
-		int rc = actr__wire_send(peer->wire, lane, actr__bytes(send->bytes, send->size),
-					 &err);
+		int rc = peer_send_now(peer, lane, send->part,
+				       actr__bytes(send->bytes, send->size), &err);
 
 		if (rc == ACTR_E_WOULD_BLOCK || rc == ACTR_E_CLOSED)
 			return;

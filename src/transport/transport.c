@@ -78,8 +78,10 @@ int actr__transport_send(struct actr__transport *t, const actr_id *to, unsigned 
 			 struct actr__send **ret_queued, actr_error *err)
 {
 	struct peer *peer = peer_find(t, to);
+	bool part = lane & ACTR__SEND_PART;
 	int rc;
 
+	lane &= ~ACTR__SEND_PART;
 	if (lane >= LANE_COUNT || !message.size)
 		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "lane %u cannot carry %zu bytes",
 				 lane, message.size);
@@ -90,11 +92,11 @@ int actr__transport_send(struct actr__transport *t, const actr_id *to, unsigned 
 	if (!peer)
 		ACTR_TRY(peer_new(t, to, &peer, err));
 	if (peer->state == ACTR__PEER_OPEN && actr__list_empty(&peer->queue[lane])) {
-		rc = actr__wire_send(peer->wire, lane, message, err);
+		rc = peer_send_now(peer, lane, part, message, err);
 		if (rc != ACTR_E_WOULD_BLOCK && rc != ACTR_E_CLOSED)
 			return rc;
 	}
-	rc = peer_enqueue(peer, lane, message, expires_ns, on_done, user, ret_queued, err);
+	rc = peer_enqueue(peer, part ? lane | ACTR__SEND_PART : lane, message, expires_ns, on_done, user, ret_queued, err);
 	if (rc < 0) {
 		peer_settle(peer);
 		return rc;

@@ -61,6 +61,9 @@ int actr__transport_new(struct actr__loop *loop, const struct actr__transport_op
 /* Frees all wires without events and fails what is queued. NULL is fine; returns NULL. */
 struct actr__transport *actr__transport_free(struct actr__transport *transport);
 
+/* Or'ed to a lane: only for a peer that joins parts of chunks, else ACTR_E_TOO_LARGE. */
+#define ACTR__SEND_PART 0x100u
+
 /*
  * Send, dialling first if need be. Returns 0: it is on its way; 1: queued, then on_done comes
  * exactly once with its fate, unless it is cancelled before; negative: refused (RESOURCE_EXHAUSTED,

@@ -27,6 +27,7 @@ struct actr__send {
 	void (*on_done)(void *user, const actr_error *err);
 	void *user;
 	unsigned lane;
+	bool part; /* ACTR__SEND_PART */
 	size_t size;
 	uint8_t bytes[];
 };
@@ -55,6 +56,9 @@ void peer_drop_wire(struct peer *peer, const actr_error *why);
 void peer_settle(struct peer *peer);
 /* Fail everything that is queued. */
 void peer_fail_queue(struct peer *peer, const actr_error *why);
+/* The wire is open. */
+int peer_send_now(struct peer *peer, unsigned lane, bool part, actr_bytes message, actr_error *err);
+/* `lane` may carry ACTR__SEND_PART. */
 int peer_enqueue(struct peer *peer, unsigned lane, actr_bytes message, uint64_t expires_ns,
 		 void (*on_done)(void *, const actr_error *), void *user,
 		 struct actr__send **ret_queued, actr_error *err);

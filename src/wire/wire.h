@@ -91,6 +91,7 @@ struct actr__wire {
 	unsigned refs;
 	enum actr__wire_state state;
 	size_t max_message;
+	bool joins_parts; /* const once open: the peer is this library and joins split chunks */
 };
 
 static inline int actr__wire_send(struct actr__wire *wire, unsigned lane, actr_bytes message,

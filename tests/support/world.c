@@ -198,9 +198,8 @@ static void on_chunk(void *owner, const actr_id *from, struct actr__msg *msg)
 {
 	struct world_actor *a = owner;
 
-	(void)from;
 	a->chunks++;
-	actr__msg_unref(msg);
+	actr__streams_receive(&a->endpoint, from, msg);
 }
 
 static const struct actr__gate_events gate_events = {admit, on_chunk};
@@ -277,6 +276,7 @@ static void actor_init(struct world_actor *a, struct world *w, uint64_t serial,
 						   .ref = &a->ref,
 						   .service = &service,
 						   .self = a,
+						   .executor = w->executor,
 						   .max_in_flight = max_in_flight};
 
 	a->world = w;
@@ -312,17 +312,28 @@ static int64_t virtual_wall_ms(void *user)
 	return (int64_t)actr__loop_now_ms(user) + 1700000000000;
 }
 
-struct world *world_new(unsigned max_in_flight)
+static struct world *new_world(unsigned max_in_flight, actr_executor executor)
 {
 	struct world *w = actr__new0(struct world);
 
 	assert_non_null(w);
+	w->executor = executor;
 	assert_int_equal(actr__loop_new_virtual(&w->loop, NULL), 0);
 	actr_set_clock(&(actr_clock){virtual_ns, virtual_wall_ms, w->loop});
 	actr__sim_net_init(&w->net, w->loop);
 	for (unsigned i = 0; i < WORLD_ACTORS; i++)
 		actor_init(&w->actors[i], w, i + 1, max_in_flight);
 	return w;
+}
+
+struct world *world_new(unsigned max_in_flight)
+{
+	return new_world(max_in_flight, ACTR_EXECUTOR_LOOP);
+}
+
+struct world *world_new_worker(void)
+{
+	return new_world(0, ACTR_EXECUTOR_WORKER);
 }
 
 static void on_idle(void *user)
@@ -336,8 +347,10 @@ static void actor_done(struct world_actor *a)
 	struct actr__gate *gate = a->endpoint.gate;
 
 	ACTR_FAIL(&why, ACTR_E_UNAVAILABLE, "the world ends");
-	actr__dispatcher_stop(a->endpoint.local, on_idle, NULL);
-	actr__dispatcher_abandon(a->endpoint.local, &why);
+	if (a->endpoint.local) {
+		actr__dispatcher_stop(a->endpoint.local, on_idle, NULL);
+		actr__dispatcher_abandon(a->endpoint.local, &why);
+	}
 	actr__endpoint_close(&a->endpoint, &why);
 	actr__transport_close_all(a->transport);
 	actr__mailbox_close(a->mailbox);
@@ -345,7 +358,7 @@ static void actor_done(struct world_actor *a)
 	a->endpoint.gate = NULL;
 	a->transport = actr__transport_free(a->transport);
 	actr__gate_free(gate);
-	actr__dispatcher_free(a->endpoint.local);
+	a->endpoint.local = actr__dispatcher_free(a->endpoint.local);
 	assert_true(a->mailbox_closed);
 	actr__mailbox_free(a->mailbox);
 	for (unsigned i = 0; i < a->kept_count && i < 16; i++)

@@ -39,6 +39,7 @@ struct world {
 	struct actr__loop *loop;
 	struct actr__sim_net net;
 	struct world_actor actors[WORLD_ACTORS];
+	actr_executor executor;
 	bool relay_down;
 	const struct world_actor *type_answer; /* who ACTR_DEST_TYPE resolves to; NULL: nobody */
 	unsigned resolved;
@@ -64,6 +65,8 @@ extern const actr_method world_signal; /* echo, on RPC_SIGNAL */
 extern const actr_method world_nested; /* echoes through actor 2, answers later */
 
 struct world *world_new(unsigned max_in_flight);
+/* Its workloads have threads of their own: nothing happens there by advancing alone. */
+struct world *world_new_worker(void);
 void world_free(struct world *world);
 void world_advance(struct world *world, uint64_t ms);
 

@@ -264,7 +264,8 @@ static struct sim_wire *wire_new(struct actr__sim_net *net, const struct actr__w
 				      .owner = owner,
 				      .session = session,
 				      .refs = 1,
-				      .max_message = ACTR__MESSAGE_MAX};
+				      .max_message = ACTR__MESSAGE_MAX,
+				      .joins_parts = !net->original};
 	w->net = net;
 	actr__list_init(&w->tasks);
 	actr__list_push(&net->wires, &w->link);

@@ -13,6 +13,7 @@ struct actr__sim_net {
 	uint64_t connect_ms; /* from the answer to open */
 	size_t window_bytes; /* in flight a lane; 0: no limit */
 	bool dial_fails;     /* the next dial is refused */
+	bool original;	     /* new wires: the peer is not this library */
 	bool mute;	     /* offers are made, nothing ever opens */
 	struct actr__list wires;
 	unsigned next_token;

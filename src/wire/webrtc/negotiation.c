@@ -152,7 +152,7 @@ static void learn_peer(struct wire_webrtc *w, const struct actr__sdp *sdp, bool 
 	uint64_t max = sdp->max_message_size ? sdp->max_message_size : ACTR__MESSAGE_MAX;
 
 	w->knows_peer = true;
-	w->peer_is_ours = sdp->ours;
+	w->peer_is_ours = w->wire.joins_parts = sdp->ours;
 	w->remote_session = sdp->session_id;
 	w->wire.max_message = max < ACTR__MESSAGE_MAX ? (size_t)max : ACTR__MESSAGE_MAX;
 	w->mline_index = (int32_t)sdp->application;
