@@ -292,7 +292,7 @@ static void bench_memory(int rounds)
 int main(int argc, char **argv)
 {
 	char folder[] = "/tmp/actr-bench-XXXXXX";
-	int rounds = argc > 2 ? atoi(argv[2]) : 5;
+	int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 5;
 
 	if (rounds < 1 || rounds > 32)
 		die("rounds: 1 to 32");

@@ -160,4 +160,27 @@ static inline void sql_do(const char *path, const char *sql)
 	sqlite3_close(db);
 }
 
+/* The n-th allocation from now on, of any thread, fails. */
+static int fail_at;
+
+static inline void *failing_allocate(void *user, size_t size)
+{
+	(void)user;
+	return __atomic_fetch_sub(&fail_at, 1, __ATOMIC_RELAXED) == 1 ? NULL : malloc(size);
+}
+
+static inline void *failing_reallocate(void *user, void *block, size_t size)
+{
+	(void)user;
+	return __atomic_fetch_sub(&fail_at, 1, __ATOMIC_RELAXED) == 1 ? NULL : realloc(block, size);
+}
+
+static inline void release(void *user, void *block)
+{
+	(void)user;
+	free(block);
+}
+
+static const actr_allocator failing = {failing_allocate, failing_reallocate, release, NULL};
+
 #endif

@@ -133,7 +133,7 @@ static unsigned cuts_wanted(void)
 {
 	const char *wanted = getenv("ACTR_POWER_CUTS");
 
-	return wanted ? (unsigned)atoi(wanted) : 120;
+	return wanted ? (unsigned)strtoul(wanted, NULL, 10) : 120;
 }
 
 static void no_shared_memory(struct world *w)

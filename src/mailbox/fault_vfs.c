@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+
 static sqlite3_vfs *real;
 static struct fault_plan plan;
 static atomic_long calls, syncs;
@@ -98,7 +100,7 @@ static void keep_synced(sqlite3_file *f)
 	if (!t || real_of(f)->pMethods->xFileSize(real_of(f), &size) != SQLITE_OK)
 		return;
 	pthread_mutex_lock(&tracked_mu);
-	t->bytes = realloc(t->bytes, (size_t)size + 1);
+	t->bytes = actr__realloc(t->bytes, (size_t)size + 1);
 	t->size = (size_t)size;
 	(void)real_of(f)->pMethods->xRead(real_of(f), t->bytes, (int)size, 0);
 	pthread_mutex_unlock(&tracked_mu);
@@ -212,7 +214,7 @@ static struct tracked *track(const char *path)
 void fault_vfs_track(bool on)
 {
 	for (int i = 0; i < TRACKED; i++) {
-		free(tracked[i].bytes);
+		actr__free(tracked[i].bytes);
 		tracked[i] = (struct tracked){0};
 	}
 	atomic_store(&tracking, on);
@@ -221,7 +223,7 @@ void fault_vfs_track(bool on)
 static unsigned char *read_whole(const char *path, size_t *ret_size)
 {
 	FILE *file = fopen(path, "r");
-	unsigned char *bytes = malloc(1 << 24);
+	unsigned char *bytes = actr__alloc(1 << 24);
 
 	*ret_size = file && bytes ? fread(bytes, 1, 1 << 24, file) : 0;
 	if (file)
@@ -238,7 +240,7 @@ static void cut_file(const struct tracked *t, unsigned *seed)
 
 	/* A deletion is not undone in part: the file is gone, or as it was synced. */
 	if (!there && rand_r(seed) % 2) {
-		free(now);
+		actr__free(now);
 		return;
 	}
 	file = fopen(t->path, "w");
@@ -255,7 +257,7 @@ static void cut_file(const struct tracked *t, unsigned *seed)
 		fwrite(sector, 1, want, file);
 	}
 	fclose(file);
-	free(now);
+	actr__free(now);
 }
 
 void fault_vfs_cut(unsigned seed)

@@ -1,10 +1,11 @@
 /*
  * ICE by libnice, the only file that knows it.
  *
- * One thread, the ice thread, runs a GMainContext with all agents of the process. The loop thread
- * hands it commands; whatever happens to an agent becomes an event that is posted to the loop. An
- * event holds a reference on its `struct actr__ice` and is dropped when the owner has closed that
- * by then, so a late event can neither reach freed memory nor a newer generation.
+ * One thread, the ice thread, runs all agents of the process: a loop of its own, and under it one
+ * GMainContext an agent (pump.c). The loop thread posts commands to it; whatever happens to an
+ * agent becomes an event that is posted to the loop. An event holds a reference on its `struct
+ * actr__ice` and is dropped when the owner has closed that by then, so a late event can neither
+ * reach freed memory nor a newer generation.
  *
  * Two things are done with libnice from the loop thread: actr__ice_send() (libnice documents its
  * send functions as thread-safe) and dropping references never to the last one: the last reference
@@ -15,6 +16,7 @@
  * posted is told as a failed state, which needs no memory.
  */
 #include "wire/webrtc/ice_internal.h"
+#include "wire/webrtc/pump_internal.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -28,16 +30,19 @@
 #define STUN_PACING_MS	    5u	      /* 20 by default: measured 64 ms against 21 ms to connect */
 #define SOCKET_BUFFER	    (4 << 20) /* bytes; the default drops bursts */
 #define DATAGRAMS_QUEUED    4096u     /* from the ice thread to the loop */
-#define QUIT_WAIT_MS	    300	      /* for TURN allocations to be given back */
+#define TURN_LINGER_MS	    200
+#define QUIT_WAIT_MS	    500 /* for TURN allocations to be given back */
 #define COMPONENT	    1u
 #define SEND_BATCH	    64u
 
 struct actr__ice_thread {
-	struct actr__loop *loop;
-	GMainContext *context;
-	GMainLoop *main;
+	struct actr__loop *loop;  /* the owner's */
+	struct actr__loop *inner; /* what the ice thread runs */
 	pthread_t thread;
 	struct actr__list closing; /* ice thread: agents that give back TURN allocations */
+	struct actr__task quit;
+	struct actr__timer quit_timer;
+	bool is_quitting;
 };
 
 struct server {
@@ -61,14 +66,18 @@ struct actr__ice {
 	/* ice thread; `agent` and `stream` are also read by the loop once has_local */
 	NiceAgent *agent;
 	guint stream;
-	struct actr__buf gathered; /* lines of the host candidates, until on_local is posted */
-	bool is_gathered;	   /* the host candidates */
-	bool is_done;		   /* all */
-	struct actr__list link;	   /* in thread->closing */
+	struct actr__pump pump;
+	struct actr__timer linger;  /* before TURN allocations are given back */
+	struct actr__deferred gone; /* forget the agent, outside of its callbacks */
+	struct actr__buf gathered;  /* lines of the host candidates, until on_local is posted */
+	bool is_gathered;	    /* the host candidates */
+	bool is_done;		    /* all */
+	struct actr__list link;	    /* in thread->closing */
 	/* any thread */
 	atomic_uint queued; /* datagrams */
 	atomic_bool lost;
-	struct actr__task trouble; /* posted once when an event could not be made */
+	struct actr__task start, stop; /* for the ice thread */
+	struct actr__task trouble;     /* posted once when an event could not be made */
 };
 
 enum event_kind {
@@ -504,7 +513,7 @@ static void post_local(struct actr__ice *ice)
 
 static NiceAgent *make_agent(struct actr__ice *ice)
 {
-	NiceAgent *agent = nice_agent_new_full(ice->thread->context, NICE_COMPATIBILITY_RFC5245,
+	NiceAgent *agent = nice_agent_new_full(ice->pump.context, NICE_COMPATIBILITY_RFC5245,
 					       NICE_AGENT_OPTION_REGULAR_NOMINATION |
 						       NICE_AGENT_OPTION_ICE_TRICKLE |
 						       NICE_AGENT_OPTION_CONSENT_FRESHNESS);
@@ -519,10 +528,8 @@ static NiceAgent *make_agent(struct actr__ice *ice)
 	return agent;
 }
 
-static gboolean start(gpointer user)
+static void start_agent(struct actr__ice *ice)
 {
-	struct actr__ice *ice = user;
-
 	ice->agent = make_agent(ice);
 	add_addresses(ice);
 	ice->stream = nice_agent_add_stream(ice->agent, 1);
@@ -530,26 +537,56 @@ static gboolean start(gpointer user)
 		nice_agent_set_port_range(ice->agent, ice->stream, COMPONENT, ice->options.port_min,
 					  ice->options.port_max);
 	add_servers(ice);
-	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->thread->context,
+	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->pump.context,
 				     on_receive, ice);
 	if (!nice_agent_gather_candidates(ice->agent, ice->stream)) {
 		ACTR_WARN(5, CATEGORY, "event=ice_gather_failed");
 		post_trouble(ice);
-		return G_SOURCE_REMOVE;
+		return;
 	}
 	ice->is_gathered = true;
 	post_local(ice);
 	if (ice->is_done)
 		on_gathering_done(ice->agent, ice->stream, ice);
-	return G_SOURCE_REMOVE;
 }
 
+static void on_start(struct actr__task *task)
+{
+	struct actr__ice *ice = container_of(task, struct actr__ice, start);
+
+	actr__pump_init(&ice->pump, ice->thread->inner);
+	actr__pump_enter(&ice->pump);
+	start_agent(ice);
+	actr__pump_leave(&ice->pump);
+}
+
+static void end_if_last(struct actr__ice_thread *thread)
+{
+	if (!thread->is_quitting || !actr__list_empty(&thread->closing))
+		return;
+	actr__timer_stop(thread->inner, &thread->quit_timer);
+	actr__loop_stop(thread->inner);
+}
+
+/* Not from a callback of the agent. */
 static void forget_agent(struct actr__ice *ice)
 {
+	struct actr__ice_thread *thread = ice->thread;
+
+	actr__loop_cancel_deferred(&ice->gone);
+	actr__timer_stop(thread->inner, &ice->linger);
+	actr__pump_stop(&ice->pump); /* before its descriptors are closed */
 	g_object_unref(ice->agent);
 	ice->agent = NULL;
+	actr__pump_done(&ice->pump);
 	actr__list_remove(&ice->link);
 	unref(ice);
+	end_if_last(thread);
+}
+
+static void on_gone(struct actr__deferred *deferred)
+{
+	forget_agent(container_of(deferred, struct actr__ice, gone));
 }
 
 static void on_closed(GObject *source, GAsyncResult *result, gpointer user)
@@ -560,7 +597,7 @@ static void on_closed(GObject *source, GAsyncResult *result, gpointer user)
 	(void)result;
 	/* Not when quitting has overtaken it. */
 	if (!actr__list_empty(&ice->link))
-		forget_agent(ice);
+		actr__loop_defer(ice->thread->inner, &ice->gone);
 	unref(ice);
 }
 
@@ -575,46 +612,52 @@ static void drop_datagram(NiceAgent *agent, guint stream, guint component, guint
 	(void)user;
 }
 
-static gboolean stop(gpointer user)
+static bool has_turn(const struct actr__ice *ice)
 {
-	struct actr__ice *ice = user;
-	bool has_turn = false;
-
 	for (size_t i = 0; i < ice->server_count; i++)
-		has_turn = has_turn || ice->servers[i].is_turn;
-	if (!ice->agent) {
-		unref(ice);
-		return G_SOURCE_REMOVE;
-	}
+		if (ice->servers[i].is_turn)
+			return true;
+	return false;
+}
+
+static void on_linger(struct actr__timer *timer)
+{
+	struct actr__ice *ice = container_of(timer, struct actr__ice, linger);
+
+	actr__pump_enter(&ice->pump);
+	atomic_fetch_add(&ice->refs, 1);
+	nice_agent_close_async(ice->agent, on_closed, ice);
+	actr__pump_leave(&ice->pump);
+}
+
+static void on_stop(struct actr__task *task)
+{
+	struct actr__ice *ice = container_of(task, struct actr__ice, stop);
+
 	g_signal_handlers_disconnect_by_data(ice->agent, ice);
-	/* Not NULL: libnice would stop reading, and never see the TURN server's answer. */
-	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->thread->context,
-				     drop_datagram, NULL);
 	actr__list_push(&ice->thread->closing, &ice->link);
-	if (has_turn) {
-		atomic_fetch_add(&ice->refs, 1);
-		nice_agent_close_async(ice->agent, on_closed, ice);
-	} else {
+	if (!has_turn(ice)) {
 		forget_agent(ice);
+		return;
 	}
-	return G_SOURCE_REMOVE;
+	actr__pump_enter(&ice->pump);
+	/* Not NULL: libnice would stop reading, and never see the TURN server's answer. */
+	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->pump.context,
+				     drop_datagram, NULL);
+	actr__pump_leave(&ice->pump);
+	/* What is still on its way through the relay goes down with the allocation. */
+	if (actr__timer_set(ice->thread->inner, &ice->linger, TURN_LINGER_MS) < 0)
+		on_linger(&ice->linger);
 }
 
 /* --- commands about the peer --- */
 
 struct command {
+	struct actr__task task;
 	struct actr__ice *ice;
 	size_t ufrag_size; /* with the 0; 0: a candidate line, or "done" when that is empty */
 	char text[];
 };
-
-static void free_command(gpointer user)
-{
-	struct command *c = user;
-
-	unref(c->ice);
-	actr__free(c);
-}
 
 static void add_candidate(struct actr__ice *ice, const char *line)
 {
@@ -629,13 +672,10 @@ static void add_candidate(struct actr__ice *ice, const char *line)
 	g_slist_free_full(list, (GDestroyNotify)nice_candidate_free);
 }
 
-static gboolean run_command(gpointer user)
+static void run_command(const struct command *c)
 {
-	struct command *c = user;
 	struct actr__ice *ice = c->ice;
 
-	if (!ice->agent)
-		return G_SOURCE_REMOVE;
 	if (c->ufrag_size)
 		(void)nice_agent_set_remote_credentials(ice->agent, ice->stream, c->text,
 							c->text + c->ufrag_size);
@@ -643,7 +683,18 @@ static gboolean run_command(gpointer user)
 		add_candidate(ice, c->text);
 	else
 		(void)nice_agent_peer_candidate_gathering_done(ice->agent, ice->stream);
-	return G_SOURCE_REMOVE;
+}
+
+static void on_command(struct actr__task *task)
+{
+	struct command *c = container_of(task, struct command, task);
+
+	/* Commands come between start and stop. */
+	actr__pump_enter(&c->ice->pump);
+	run_command(c);
+	actr__pump_leave(&c->ice->pump);
+	unref(c->ice);
+	actr__free(c);
 }
 
 static struct command *new_command(struct actr__ice *ice, size_t size)
@@ -652,6 +703,7 @@ static struct command *new_command(struct actr__ice *ice, size_t size)
 
 	if (!c)
 		return NULL;
+	c->task.run = on_command;
 	c->ice = ice;
 	atomic_fetch_add(&ice->refs, 1);
 	return c;
@@ -659,8 +711,7 @@ static struct command *new_command(struct actr__ice *ice, size_t size)
 
 static void give(struct command *c)
 {
-	g_main_context_invoke_full(c->ice->thread->context, G_PRIORITY_DEFAULT, run_command, c,
-				   free_command);
+	actr__loop_post(c->ice->thread->inner, &c->task);
 }
 
 int actr__ice_set_remote(struct actr__ice *ice, actr_bytes ufrag, actr_bytes pwd)
@@ -741,6 +792,10 @@ int actr__ice_new(struct actr__ice_thread *thread, const struct actr__ice_option
 	ice->options = *options;
 	ice->options.servers = NULL;
 	ice->trouble.run = on_trouble;
+	ice->start.run = on_start;
+	ice->stop.run = on_stop;
+	actr__timer_init(&ice->linger, on_linger);
+	actr__deferred_init(&ice->gone, on_gone);
 	actr__list_init(&ice->link);
 	actr__buf_init(&ice->gathered, ACTR__CANDIDATE_TEXT_SIZE * ACTR__CANDIDATES_MAX);
 	rc = copy_servers(ice, options, err);
@@ -749,7 +804,7 @@ int actr__ice_new(struct actr__ice_thread *thread, const struct actr__ice_option
 		return rc;
 	}
 	atomic_fetch_add(&ice->refs, 1); /* the ice thread's, until stop() */
-	g_main_context_invoke_full(thread->context, G_PRIORITY_DEFAULT, start, ice, NULL);
+	actr__loop_post(thread->inner, &ice->start);
 	*ret = ice;
 	return 0;
 }
@@ -759,7 +814,7 @@ struct actr__ice *actr__ice_close(struct actr__ice *ice)
 	if (!ice)
 		return NULL;
 	ice->events = NULL;
-	g_main_context_invoke_full(ice->thread->context, G_PRIORITY_DEFAULT, stop, ice, NULL);
+	actr__loop_post(ice->thread->inner, &ice->stop);
 	unref(ice);
 	return NULL;
 }
@@ -770,34 +825,26 @@ static void *run_thread(void *user)
 {
 	struct actr__ice_thread *thread = user;
 
-	g_main_context_push_thread_default(thread->context);
-	g_main_loop_run(thread->main);
-	g_main_context_pop_thread_default(thread->context);
+	actr__loop_run(thread->inner);
 	return NULL;
 }
 
-static gboolean on_quit_timeout(gpointer user)
+static void on_quit_timer(struct actr__timer *timer)
 {
-	struct actr__ice_thread *thread = user;
+	struct actr__ice_thread *thread = container_of(timer, struct actr__ice_thread, quit_timer);
 
 	while (!actr__list_empty(&thread->closing))
 		forget_agent(container_of(thread->closing.next, struct actr__ice, link));
-	return G_SOURCE_REMOVE;
 }
 
-static gboolean quit(gpointer user)
+static void on_quit(struct actr__task *task)
 {
-	struct actr__ice_thread *thread = user;
-	GSource *timeout = g_timeout_source_new(QUIT_WAIT_MS);
+	struct actr__ice_thread *thread = container_of(task, struct actr__ice_thread, quit);
 
-	g_source_set_callback(timeout, on_quit_timeout, thread, NULL);
-	g_source_attach(timeout, thread->context);
-	while (!actr__list_empty(&thread->closing))
-		g_main_context_iteration(thread->context, TRUE);
-	g_source_destroy(timeout);
-	g_source_unref(timeout);
-	g_main_loop_quit(thread->main);
-	return G_SOURCE_REMOVE;
+	thread->is_quitting = true;
+	if (actr__timer_set(thread->inner, &thread->quit_timer, QUIT_WAIT_MS) < 0)
+		on_quit_timer(&thread->quit_timer);
+	end_if_last(thread);
 }
 
 /* Libraries never print: libnice's warnings become log records. */
@@ -818,13 +865,17 @@ int actr__ice_thread_new(struct actr__loop *loop, struct actr__ice_thread **ret,
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make the ICE thread");
 	thread->loop = loop;
 	actr__list_init(&thread->closing);
+	thread->quit.run = on_quit;
+	actr__timer_init(&thread->quit_timer, on_quit_timer);
 	(void)g_log_set_handler("libnice", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE, on_log, NULL);
-	thread->context = g_main_context_new();
-	thread->main = g_main_loop_new(thread->context, FALSE);
+	rc = actr__loop_new(&thread->inner, err);
+	if (rc < 0) {
+		actr__free(thread);
+		return rc;
+	}
 	rc = pthread_create(&thread->thread, NULL, run_thread, thread);
 	if (rc) {
-		g_main_loop_unref(thread->main);
-		g_main_context_unref(thread->context);
+		(void)actr__loop_free(thread->inner);
 		actr__free(thread);
 		return ACTR_FAIL_ERRNO(err, ACTR_E_IO, rc, "cannot start the ICE thread");
 	}
@@ -836,11 +887,9 @@ struct actr__ice_thread *actr__ice_thread_free(struct actr__ice_thread *thread)
 {
 	if (!thread)
 		return NULL;
-	/* Behind the stop() of every agent, since sources of one priority run in order. */
-	g_main_context_invoke_full(thread->context, G_PRIORITY_DEFAULT, quit, thread, NULL);
-	(void)pthread_join(thread->thread, NULL); /* cannot fail: it is ours and joined once */
-	g_main_loop_unref(thread->main);
-	g_main_context_unref(thread->context);
+	actr__loop_post(thread->inner, &thread->quit); /* behind the stop of every agent */
+	(void)pthread_join(thread->thread, NULL);      /* cannot fail: it is ours and joined once */
+	(void)actr__loop_free(thread->inner);
 	actr__free(thread);
 	return NULL;
 }

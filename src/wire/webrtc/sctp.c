@@ -26,6 +26,7 @@
 #define STREAMS_OUT	    16
 #define STREAMS_IN	    64 /* others ask for 65,535, each costs memory */
 #define LANE_3_RETRANSMITS  3
+#define BURST_MAX	    16 /* packets at once; a relay's socket buffer holds some 90 */
 /* Not named by usrsctp.h, but there since 0.9.3: bytes in the send queue. */
 #define GET_SNDBUF_USE 0x00001101
 
@@ -383,14 +384,20 @@ static struct sockaddr_conn address_of(const struct actr__sctp *sctp)
 				      .sconn_addr = (void *)(uintptr_t)sctp->id};
 }
 
-void actr__sctp_set_mtu(struct actr__sctp *sctp, unsigned mtu)
+void actr__sctp_set_path(struct actr__sctp *sctp, bool is_local)
 {
 	struct sockaddr_conn address = address_of(sctp);
-	struct sctp_paddrparams params = {.spp_flags = SPP_PMTUD_DISABLE, .spp_pathmtu = mtu};
+	struct sctp_paddrparams params = {.spp_flags = SPP_PMTUD_DISABLE,
+					  .spp_pathmtu =
+						  is_local ? ACTR__SCTP_MTU_LOCAL : ACTR__SCTP_MTU};
+	struct sctp_assoc_value burst = {SCTP_CURRENT_ASSOC, is_local ? 0 : BURST_MAX};
 
 	memcpy(&params.spp_address, &address, sizeof address);
-	if (sctp->socket)
-		(void)set_option(sctp, IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, &params, sizeof params);
+	if (!sctp->socket)
+		return;
+	/* Best effort: usrsctp's own values work as well. */
+	(void)set_option(sctp, IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, &params, sizeof params);
+	(void)set_option(sctp, IPPROTO_SCTP, SCTP_MAX_BURST, &burst, sizeof burst);
 }
 
 /* Both sides bind and connect to the same number: a simultaneous INIT is SCTP's own business. */
@@ -405,7 +412,7 @@ static int connect_socket(struct actr__sctp *sctp)
 	if (usrsctp_connect(sctp->socket, (struct sockaddr *)&address, sizeof address) < 0 &&
 	    errno != EINPROGRESS)
 		return -1;
-	actr__sctp_set_mtu(sctp, ACTR__SCTP_MTU);
+	actr__sctp_set_path(sctp, false);
 	return 0;
 }
 

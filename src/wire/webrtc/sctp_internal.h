@@ -57,7 +57,8 @@ void actr__sctp_input(struct actr__sctp *sctp, const uint8_t *packet, size_t siz
  */
 int actr__sctp_send(struct actr__sctp *sctp, unsigned lane, actr_bytes message, actr_error *err);
 size_t actr__sctp_buffered(const struct actr__sctp *sctp);
-void actr__sctp_set_mtu(struct actr__sctp *sctp, unsigned mtu);
+/* Both ends on one machine: large packets, and no limit on bursts. */
+void actr__sctp_set_path(struct actr__sctp *sctp, bool is_local);
 bool actr__sctp_is_up(const struct actr__sctp *sctp);
 void actr__sctp_stats(const struct actr__sctp *sctp, struct actr__sctp_stats *ret);
 

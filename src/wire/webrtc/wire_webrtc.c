@@ -205,9 +205,8 @@ static const struct actr__sctp_events sctp_events = {
 
 /* --- DTLS --- */
 
-static void on_dtls_output(void *owner, const uint8_t *datagram, size_t size)
+static void append(struct wire_webrtc *w, const uint8_t *datagram, size_t size)
 {
-	struct wire_webrtc *w = owner;
 	struct actr__batch *batch = &w->engine->batch;
 
 	if (batch->count == ACTR__BATCH_COUNT || batch->size + size > ACTR__BATCH_SIZE)
@@ -215,6 +214,16 @@ static void on_dtls_output(void *owner, const uint8_t *datagram, size_t size)
 	memcpy(batch->data + batch->size, datagram, size);
 	batch->sizes[batch->count++] = (uint16_t)size;
 	batch->size += size;
+}
+
+static void on_dtls_output(void *owner, const uint8_t *datagram, size_t size)
+{
+	struct wire_webrtc *w = owner;
+
+	append(w, datagram, size);
+	/* Nobody repeats a farewell that got lost, and the peer would wait for consent to end. */
+	if (w->wire.state == ACTR__WIRE_CLOSED)
+		append(w, datagram, size);
 	if (!actr__dtls_is_up(w->dtls))
 		flush(w); /* flights of the handshake have no batch */
 }
@@ -287,7 +296,7 @@ void actr__webrtc_on_path(struct wire_webrtc *w)
 	bool is_local = w->peer_is_ours && w->link && actr__link_is_local(w->link);
 
 	if (w->sctp)
-		actr__sctp_set_mtu(w->sctp, is_local ? ACTR__SCTP_MTU_LOCAL : ACTR__SCTP_MTU);
+		actr__sctp_set_path(w->sctp, is_local);
 }
 
 void actr__webrtc_on_connected(struct wire_webrtc *w)
