@@ -55,9 +55,6 @@ int actr__ice_thread_new(struct actr__loop *loop, struct actr__ice_thread **ret,
 /* All agents must be closed. Joins the thread. NULL is fine; returns NULL. */
 struct actr__ice_thread *actr__ice_thread_free(struct actr__ice_thread *thread);
 
-/* Checked here, so that a wrong URL is told at once: "stun:host[:port]", "turn:…[?transport=…]". */
-int actr__ice_check_servers(const actr_ice_server *servers, size_t count, actr_error *err);
-
 /* Starts gathering. */
 int actr__ice_new(struct actr__ice_thread *thread, const struct actr__ice_options *options,
 		  const struct actr__ice_events *events, void *owner, struct actr__ice **ret,

@@ -16,6 +16,7 @@
  * posted is told as a failed state, which needs no memory.
  */
 #include "wire/webrtc/ice_internal.h"
+#include "wire/webrtc/ice_server_internal.h"
 #include "wire/webrtc/pump_internal.h"
 
 #include <ifaddrs.h>
@@ -45,13 +46,6 @@ struct actr__ice_thread {
 	bool is_quitting;
 };
 
-struct server {
-	bool is_turn, is_tcp;
-	uint16_t port;
-	char host[256];
-	char *username, *credential;
-};
-
 struct actr__ice {
 	struct actr__ice_thread *thread;
 	atomic_uint refs;
@@ -61,7 +55,7 @@ struct actr__ice {
 	bool has_local; /* on_local was told: `agent` may be used for sending */
 	/* const after init */
 	struct actr__ice_options options; /* without the servers */
-	struct server *servers;
+	actr_ice_server *servers;	  /* actr__ice_servers_copy() */
 	size_t server_count;
 	/* ice thread; `agent` and `stream` are also read by the loop once has_local */
 	NiceAgent *agent;
@@ -70,9 +64,10 @@ struct actr__ice {
 	struct actr__timer linger;  /* before TURN allocations are given back */
 	struct actr__deferred gone; /* forget the agent, outside of its callbacks */
 	struct actr__buf gathered;  /* lines of the host candidates, until on_local is posted */
-	bool is_gathered;	    /* the host candidates */
-	bool is_done;		    /* all */
-	struct actr__list link;	    /* in thread->closing */
+	bool has_turn;
+	bool is_gathered;	/* the host candidates */
+	bool is_done;		/* all */
+	struct actr__list link; /* in thread->closing */
 	/* any thread */
 	atomic_uint queued; /* datagrams */
 	atomic_bool lost;
@@ -103,13 +98,7 @@ static void unref(struct actr__ice *ice)
 {
 	if (atomic_fetch_sub(&ice->refs, 1) != 1)
 		return;
-	for (size_t i = 0; i < ice->server_count; i++) {
-		actr__free(ice->servers[i].username);
-		if (ice->servers[i].credential)
-			actr__wipe(ice->servers[i].credential, strlen(ice->servers[i].credential));
-		actr__free(ice->servers[i].credential);
-	}
-	actr__free(ice->servers);
+	actr__ice_servers_free(ice->servers, ice->server_count);
 	actr__buf_done(&ice->gathered);
 	actr__free(ice);
 }
@@ -336,92 +325,6 @@ static void on_receive(NiceAgent *agent, guint stream, guint component, guint si
 	post(e);
 }
 
-/* --- servers --- */
-
-/* "stun:host:port", "turn:[v6]:port?transport=tcp" (RFC 7064, RFC 7065). */
-static int parse_server(const char *url, struct server *ret, actr_error *err)
-{
-	const char *at = url ? strchr(url, ':') : NULL, *query, *colon, *host_end;
-	size_t scheme = at ? (size_t)(at - url) : 0, size;
-	unsigned long port = 3478;
-
-	if (scheme != 4 || (strncasecmp(url, "stun", 4) && strncasecmp(url, "turn", 4)))
-		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
-				 "ICE server \"%.100s\": expected stun:host:port or "
-				 "turn:host:port?transport=udp|tcp (turns: and stuns: are not "
-				 "supported)",
-				 url ? url : "");
-	ret->is_turn = !strncasecmp(url, "turn", 4);
-	at++;
-	query = strchr(at, '?');
-	size = query ? (size_t)(query - at) : strlen(at);
-	if (*at == '[' && memchr(at, ']', size)) {
-		host_end = memchr(at, ']', size);
-		colon = host_end + 1 < at + size && host_end[1] == ':' ? host_end + 1 : NULL;
-		at++;
-	} else {
-		colon = memchr(at, ':', size);
-		host_end = colon ? colon : at + size;
-	}
-	if (host_end <= at ||
-	    !actr__copy_text(ret->host, sizeof ret->host, actr__bytes(at, (size_t)(host_end - at))))
-		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "ICE server \"%.100s\" has no host",
-				 url);
-	if (colon) {
-		char *end;
-
-		port = strtoul(colon + 1, &end, 10);
-		if (end == colon + 1 || (*end && *end != '?') || !port || port > UINT16_MAX)
-			return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
-					 "ICE server \"%.100s\" has no valid port", url);
-	}
-	ret->port = (uint16_t)port;
-	if (query && strcasecmp(query, "?transport=udp") && strcasecmp(query, "?transport=tcp"))
-		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
-				 "ICE server \"%.100s\": transport is udp or tcp", url);
-	ret->is_tcp = query && !strcasecmp(query, "?transport=tcp");
-	return 0;
-}
-
-int actr__ice_check_servers(const actr_ice_server *servers, size_t count, actr_error *err)
-{
-	struct server parsed;
-
-	for (size_t i = 0; i < count; i++) {
-		memset(&parsed, 0, sizeof parsed);
-		ACTR_TRY(parse_server(servers[i].url, &parsed, err));
-		if (parsed.is_turn && (!servers[i].username || !servers[i].credential))
-			return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
-					 "ICE server \"%.100s\" needs username and credential",
-					 servers[i].url);
-	}
-	return 0;
-}
-
-static int copy_servers(struct actr__ice *ice, const struct actr__ice_options *options,
-			actr_error *err)
-{
-	ACTR_TRY(actr__ice_check_servers(options->servers, options->server_count, err));
-	if (!options->server_count)
-		return 0;
-	ice->servers = actr__alloc0(options->server_count * sizeof *ice->servers);
-	if (!ice->servers)
-		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot copy ICE servers");
-	for (size_t i = 0; i < options->server_count; i++) {
-		const actr_ice_server *from = &options->servers[i];
-		struct server *to = &ice->servers[ice->server_count++];
-
-		ACTR_TRY(parse_server(from->url, to, err));
-		if (!to->is_turn)
-			continue;
-		to->username = actr__strdup(from->username);
-		to->credential = actr__strdup(from->credential);
-		if (!to->username || !to->credential)
-			return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot copy ICE servers");
-	}
-	return 0;
-}
-
 /* --- life of an agent, on the ice thread --- */
 
 static bool is_usable(const struct ifaddrs *item, bool loopback)
@@ -471,17 +374,21 @@ static void add_servers(struct actr__ice *ice)
 	bool has_stun = false;
 
 	for (size_t i = 0; i < ice->server_count; i++) {
-		struct server *s = &ice->servers[i];
+		const actr_ice_server *from = &ice->servers[i];
+		struct actr__ice_server s;
 
-		if (s->is_turn) {
-			(void)nice_agent_set_relay_info(ice->agent, ice->stream, COMPONENT, s->host,
-							s->port, s->username, s->credential,
-							s->is_tcp ? NICE_RELAY_TYPE_TURN_TCP
-								  : NICE_RELAY_TYPE_TURN_UDP);
+		if (actr__ice_server_parse(from->url, &s, NULL) < 0)
+			continue; /* checked when the wire was made */
+		if (s.is_turn) {
+			(void)nice_agent_set_relay_info(ice->agent, ice->stream, COMPONENT, s.host,
+							s.port, from->username, from->credential,
+							s.is_tcp ? NICE_RELAY_TYPE_TURN_TCP
+								 : NICE_RELAY_TYPE_TURN_UDP);
+			ice->has_turn = true;
 		} else if (!has_stun) { /* libnice takes one */
 			has_stun = true;
-			g_object_set(ice->agent, "stun-server", s->host, "stun-server-port",
-				     (guint)s->port, NULL);
+			g_object_set(ice->agent, "stun-server", s.host, "stun-server-port",
+				     (guint)s.port, NULL);
 		}
 	}
 }
@@ -612,14 +519,6 @@ static void drop_datagram(NiceAgent *agent, guint stream, guint component, guint
 	(void)user;
 }
 
-static bool has_turn(const struct actr__ice *ice)
-{
-	for (size_t i = 0; i < ice->server_count; i++)
-		if (ice->servers[i].is_turn)
-			return true;
-	return false;
-}
-
 static void on_linger(struct actr__timer *timer)
 {
 	struct actr__ice *ice = container_of(timer, struct actr__ice, linger);
@@ -636,7 +535,7 @@ static void on_stop(struct actr__task *task)
 
 	g_signal_handlers_disconnect_by_data(ice->agent, ice);
 	actr__list_push(&ice->thread->closing, &ice->link);
-	if (!has_turn(ice)) {
+	if (!ice->has_turn) {
 		forget_agent(ice);
 		return;
 	}
@@ -798,7 +697,8 @@ int actr__ice_new(struct actr__ice_thread *thread, const struct actr__ice_option
 	actr__deferred_init(&ice->gone, on_gone);
 	actr__list_init(&ice->link);
 	actr__buf_init(&ice->gathered, ACTR__CANDIDATE_TEXT_SIZE * ACTR__CANDIDATES_MAX);
-	rc = copy_servers(ice, options, err);
+	ice->server_count = options->server_count;
+	rc = actr__ice_servers_copy(options->servers, options->server_count, &ice->servers, err);
 	if (rc < 0) {
 		unref(ice);
 		return rc;

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 
 #include <cmocka.h>
+#include <usrsctp.h>
 
 #include "wire/webrtc/crc32c_internal.h"
 #include "wire/webrtc/sctp_internal.h"
@@ -358,6 +359,57 @@ static void garbage_packets_change_nothing(void **st)
 	assert_int_equal(p->b.messages, 3);
 }
 
+/* As another implementation may send it. */
+static void send_raw(struct end *from, uint16_t stream, uint32_t ppid, const void *data,
+		     size_t size)
+{
+	struct sctp_sndinfo info = {.snd_sid = stream, .snd_ppid = htonl(ppid)};
+
+	assert_int_equal(usrsctp_sendv(from->sctp->socket, data, size, NULL, 0, &info, sizeof info,
+				       SCTP_SENDV_SNDINFO, 0),
+			 size);
+	actr__loop_advance(from->pipe->loop, 500);
+}
+
+static void channels_opened_in_band_and_texts_and_empty_messages_are_understood(void **st)
+{
+	static const uint8_t dcep_open[] = {3, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 'x'};
+	struct pipe *p = *st;
+	struct actr__sctp_stats stats;
+
+	connect_ends(p);
+	send_raw(&p->a, 1, 50, dcep_open, sizeof dcep_open);
+	assert_int_equal(p->b.messages, 0);
+	assert_int_equal(p->a.messages, 0); /* the answer is no message either */
+	send_raw(&p->a, 1, 51, "text", 4);
+	assert_int_equal(p->b.lane_messages[1], 1);
+	assert_memory_equal(p->b.last, "text", 4);
+	send_raw(&p->a, 2, 57, "", 1);
+	assert_int_equal(p->b.lane_messages[2], 1);
+	assert_int_equal(p->b.last_size, 0);
+	send_raw(&p->a, 7, 53, "no lane", 7);
+	send_raw(&p->a, 0, 99, "no known use", 12);
+	assert_int_equal(p->b.messages, 2);
+	actr__sctp_stats(p->b.sctp, &stats);
+	assert_int_equal(stats.dropped, 2);
+	assert_false(p->a.down || p->b.down);
+}
+
+static void a_message_over_the_limit_is_dropped_and_counted(void **st)
+{
+	static uint8_t big[70000];
+	struct pipe *p = *st;
+	struct actr__sctp_stats stats;
+
+	connect_ends(p);
+	send_raw(&p->a, 0, 53, big, sizeof big);
+	assert_int_equal(p->b.messages, 0);
+	actr__sctp_stats(p->b.sctp, &stats);
+	assert_int_equal(stats.dropped, 1);
+	send_raw(&p->a, 0, 53, big, 65535);
+	assert_int_equal(p->b.messages, 1);
+}
+
 static void an_idle_association_wakes_the_loop_once_a_second(void **st)
 {
 	struct pipe *p = *st;
@@ -404,6 +456,8 @@ int main(void)
 		TEST(a_full_buffer_refuses_and_tells_when_there_is_room),
 		TEST(freeing_one_side_tells_the_other),
 		TEST(garbage_packets_change_nothing),
+		TEST(channels_opened_in_band_and_texts_and_empty_messages_are_understood),
+		TEST(a_message_over_the_limit_is_dropped_and_counted),
 		TEST(an_idle_association_wakes_the_loop_once_a_second),
 		cmocka_unit_test(crc32c_by_instruction_and_by_table_agree),
 	};

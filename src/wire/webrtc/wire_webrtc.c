@@ -504,48 +504,11 @@ void actr__webrtc_teardown(struct wire_webrtc *w)
 		return;
 	actr__loop_cancel_deferred(&w->tell);
 	actr__list_remove(&w->entry);
-	actr__free(w->servers);
+	actr__ice_servers_free(w->servers, w->server_count);
 	actr__free(w);
 }
 
 /* --- making one --- */
-
-/* The list and its strings as one block. */
-static int copy_servers(struct wire_webrtc *w, const struct actr__webrtc_options *options,
-			actr_error *err)
-{
-	size_t count = options->ice_server_count, size = count * sizeof *w->servers;
-	char *at;
-
-	ACTR_TRY(actr__ice_check_servers(options->ice_servers, count, err));
-	for (size_t i = 0; i < count; i++) {
-		const actr_ice_server *s = &options->ice_servers[i];
-
-		size += strlen(s->url) + 1 + (s->username ? strlen(s->username) + 1 : 0) +
-			(s->credential ? strlen(s->credential) + 1 : 0);
-	}
-	if (!count)
-		return 0;
-	w->servers = actr__alloc0(size);
-	if (!w->servers)
-		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot copy ICE servers");
-	w->server_count = count;
-	at = (char *)(w->servers + count);
-	for (size_t i = 0; i < count; i++) {
-		const actr_ice_server *s = &options->ice_servers[i];
-		const char *from[] = {s->url, s->username, s->credential};
-		const char **to[] = {&w->servers[i].url, &w->servers[i].username,
-				     &w->servers[i].credential};
-
-		for (unsigned k = 0; k < 3; k++) {
-			if (!from[k])
-				continue;
-			*to[k] = memcpy(at, from[k], strlen(from[k]) + 1);
-			at += strlen(from[k]) + 1;
-		}
-	}
-	return 0;
-}
 
 static int new_session(uint64_t *ret, actr_error *err)
 {
@@ -583,11 +546,12 @@ static int new_wire(struct actr__webrtc_engine *engine, const struct actr__webrt
 	actr__timer_init(&w->retry, on_retry);
 	actr__timer_init(&w->hold, on_hold);
 	actr__list_init(&w->entry);
-	rc = copy_servers(w, options, err);
+	w->server_count = options->ice_server_count;
+	rc = actr__ice_servers_copy(options->ice_servers, w->server_count, &w->servers, err);
 	if (rc == 0)
 		rc = new_session(&w->local_session, err);
 	if (rc < 0) {
-		actr__free(w->servers);
+		actr__ice_servers_free(w->servers, w->server_count);
 		actr__free(w);
 		return rc;
 	}
