@@ -84,6 +84,8 @@ struct actr__sctp {
 	bool has_input;	  /* usrsctp told that something changed */
 	bool is_delaying; /* usrsctp's Nagle algorithm is on */
 	unsigned blocked; /* lanes, as bits */
+	bool has_tsn;
+	uint32_t highest_tsn; /* sent */
 	struct actr__sctp_stats stats;
 };
 

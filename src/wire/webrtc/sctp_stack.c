@@ -52,6 +52,34 @@ static struct actr__sctp *find(struct actr__sctp_stack *stack, uint64_t id)
 	return node ? container_of(node, struct actr__sctp, node) : NULL;
 }
 
+static uint32_t big_endian(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* DATA chunks (RFC 9260 3.3.1) whose TSN has been sent before; usrsctp counts for all at once only.
+ */
+static void count_retransmits(struct actr__sctp *sctp, const uint8_t *packet, size_t size)
+{
+	size_t at = 12, length;
+
+	for (; at + 8 <= size; at += (length + 3) & ~(size_t)3) {
+		uint32_t tsn = big_endian(packet + at + 4);
+
+		length = (size_t)packet[at + 2] << 8 | packet[at + 3];
+		if (length < 4)
+			return;
+		if (packet[at] != 0)
+			continue;
+		if (sctp->has_tsn && (int32_t)(tsn - sctp->highest_tsn) <= 0) {
+			sctp->stats.retransmits++;
+		} else {
+			sctp->has_tsn = true;
+			sctp->highest_tsn = tsn;
+		}
+	}
+}
+
 /*
  * Only queues: usrsctp holds its locks here. usrsctp leaves the checksum 0 (offload) in its own
  * copy of the packet.
@@ -82,6 +110,7 @@ static int on_output(void *address, void *packet, size_t size, uint8_t tos, uint
 	memcpy(room + sizeof size16 + 8, &crc, sizeof crc); /* RFC 9260 3.1: bytes 8 to 11 */
 	sctp->out.size += size + sizeof size16;
 	sctp->stats.packets_sent++;
+	count_retransmits(sctp, packet, size);
 	actr__loop_defer(stack->loop, &sctp->turn_end);
 	stack->touched_ns = actr__loop_now_ns(stack->loop);
 	return 0;

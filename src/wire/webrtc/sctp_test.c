@@ -214,6 +214,7 @@ static void messages_of_one_turn_share_packets(void **st)
 {
 	struct pipe *p = *st;
 	unsigned before;
+	struct actr__sctp_stats stats;
 
 	connect_ends(p);
 	before = p->a.packets;
@@ -222,6 +223,8 @@ static void messages_of_one_turn_share_packets(void **st)
 	assert_int_equal(p->b.out_of_order, 0);
 	/* 100 * (50 + 18, padded) bytes are 6 to 7 packets; the first one goes alone. */
 	assert_true(p->a.packets - before <= 12);
+	actr__sctp_stats(p->a.sctp, &stats);
+	assert_int_equal(stats.retransmits, 0);
 }
 
 static void a_lone_message_leaves_in_its_turn(void **st)
@@ -242,6 +245,7 @@ static void a_lone_message_leaves_in_its_turn(void **st)
 static void messages_survive_loss_in_order(void **st)
 {
 	struct pipe *p = *st;
+	struct actr__sctp_stats stats;
 
 	connect_ends(p);
 	p->loss_percent = 5;
@@ -249,6 +253,8 @@ static void messages_survive_loss_in_order(void **st)
 	assert_int_equal(p->b.messages, 2000);
 	assert_int_equal(p->b.out_of_order, 0);
 	assert_int_equal(p->b.bytes, 2000u * 3000u);
+	actr__sctp_stats(p->a.sctp, &stats);
+	assert_true(stats.retransmits > 100 && stats.retransmits < 4000);
 	assert_false(p->a.down || p->b.down);
 }
 
