@@ -274,6 +274,9 @@ static int watch_signals(struct program *program, actr_error *err)
 	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* A shell starts a background job with SIGINT ignored; what is ignored is never queued. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
