@@ -1,5 +1,5 @@
 /*
- * ICE by libnice, the only file that knows it.
+ * ICE by libnice. Long because no other file may know libnice.
  *
  * One thread, the ice thread, runs all agents of the process: a loop of its own, and under it one
  * GMainContext an agent (pump.c). The loop thread posts commands to it; whatever happens to an
@@ -7,9 +7,8 @@
  * actr__ice` and is dropped when the owner has closed that by then, so a late event can neither
  * reach freed memory nor a newer generation.
  *
- * Two things are done with libnice from the loop thread: actr__ice_send() (libnice documents its
- * send functions as thread-safe) and dropping references never to the last one: the last reference
- * to an agent goes on the ice thread. A signal of libnice may be emitted on either thread; the
+ * One thing is done with libnice from the loop thread: actr__ice_send(), whose functions libnice
+ * documents as thread-safe. The last reference to an agent goes on the ice thread. A signal of libnice may be emitted on either thread; the
  * handlers below therefore only read the agent and post.
  *
  * GLib ends the process when it is out of memory; our own allocations here may fail: what cannot be
