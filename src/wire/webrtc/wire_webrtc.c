@@ -10,6 +10,8 @@
  * new ICE generation is negotiated. The offerer writes the restart offers, one at a time with a
  * pause that grows; the answerer asks for one. Toward a peer of the original there is no restart,
  * and a lost path closes the wire.
+ *
+ * Long because it is one machine: its states and the events of its three layers.
  */
 #include "wire/webrtc/webrtc_internal.h"
 
