@@ -535,15 +535,26 @@ void actr__call_start_operation(actr_call *call, void (*begin_fn)(actr_call *, v
 
 /* --- waiting and reading (any thread) --- */
 
+/* Would this thread wait for itself: the loop, or the worker that is to run the call's handler? */
+static bool waits_for_itself(const actr_call *call)
+{
+	const struct actr__endpoint *ep = call->ref->endpoint;
+
+	if (actr__loop_is_current(ep->loop))
+		return true;
+	return call->dest_kind == ACTR_DEST_LOCAL && worker_current() && ep->local &&
+	       ep->local->worker == worker_current();
+}
+
 int actr_call_wait(actr_call *call, actr_error *err)
 {
 	if (!call)
 		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "there is no call to wait for");
 	if (atomic_load_explicit(&call->state, memory_order_acquire) != CALL_DONE) {
-		if (actr__loop_is_current(call->ref->endpoint->loop))
+		if (waits_for_itself(call))
 			return ACTR_FAIL(err, ACTR_E_WOULD_BLOCK,
-					 "a blocking call on the loop thread: use the _start form, "
-					 "or the WORKER executor");
+					 "a blocking call would wait for its own thread: use the "
+					 "_start form, or on the loop the WORKER executor");
 		while (sem_wait(&call->done) < 0 && errno == EINTR)
 			;
 		sem_post(&call->done); /* for the next one who waits */

@@ -11,6 +11,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -426,7 +427,8 @@ static void dropping_the_last_ref_ends_the_node(void **state)
 
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+/* node_test [PATTERN]: only the tests whose name matches. ACTR_LOG: with the library's log. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(a_client_calls_a_service_over_webrtc),
@@ -440,5 +442,9 @@ int main(void)
 		SERVER_TEST(dropping_the_last_ref_ends_the_node),
 	};
 
+	if (getenv("ACTR_LOG"))
+		actr_set_log(ACTR_LOG_DEBUG, actr_log_stderr, NULL);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
