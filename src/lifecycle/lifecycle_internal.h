@@ -101,6 +101,7 @@ struct actr_node {
 };
 
 void node_unref(struct actr_node *node);
+void node_free(struct actr_node *node);
 static inline struct actr_node *node_of_ref(const actr_ref *ref)
 {
 	return container_of(ref, struct actr_node, ref);

@@ -19,8 +19,12 @@ static void on_last_ref(struct actr_ref *ref)
 
 void node_unref(struct actr_node *node)
 {
-	if (atomic_fetch_sub_explicit(&node->refs, 1, memory_order_acq_rel) != 1)
-		return;
+	if (atomic_fetch_sub_explicit(&node->refs, 1, memory_order_acq_rel) == 1)
+		node_free(node);
+}
+
+void node_free(struct actr_node *node)
+{
 	actr__endpoint_done(&node->endpoint);
 	pthread_cond_destroy(&node->stopped_cond);
 	pthread_mutex_destroy(&node->stopped_lock);

@@ -137,6 +137,29 @@ static void wait_for_workers(struct actr_node *node)
 	wait_at_most(node, WORKER_WARN_MS);
 }
 
+/*
+ * The machine lets go before anybody hears of it: so the last reference, and with it the end of the
+ * loop thread, is the waiter's, who can wait for that.
+ */
+static void node_end(struct actr_node *node)
+{
+	void (*on_started)(void *, actr_ref *, const actr_error *) =
+		node->has_failed ? node->on_started : NULL;
+	void *user = node->on_started_user;
+	actr_error failure = node->failure;
+	bool last;
+
+	pthread_mutex_lock(&node->stopped_lock);
+	node->stopped = true;
+	last = atomic_fetch_sub(&node->refs, 1) == 1;
+	pthread_cond_broadcast(&node->stopped_cond);
+	pthread_mutex_unlock(&node->stopped_lock);
+	if (last)
+		node_free(node);
+	if (on_started)
+		on_started(user, NULL, &failure);
+}
+
 static void stopped(struct actr_node *node)
 {
 	network_free(node);
@@ -144,13 +167,7 @@ static void stopped(struct actr_node *node)
 	node->endpoint.shell = actr__dispatcher_free(node->endpoint.shell);
 	node->state = NODE_STOPPED;
 	atomic_store(&node->shutting_down, true);
-	if (node->has_failed)
-		node->on_started(node->on_started_user, NULL, &node->failure);
-	pthread_mutex_lock(&node->stopped_lock);
-	node->stopped = true;
-	pthread_cond_broadcast(&node->stopped_cond);
-	pthread_mutex_unlock(&node->stopped_lock);
-	node_unref(node);
+	node_end(node);
 }
 
 static void on_grace_over(struct actr__timer *timer)

@@ -144,18 +144,24 @@ static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *result
 	actr__loop_defer(dial->context->loop, &dial->start);
 }
 
+/* An address needs no resolver, and so none of libuv's threads, which stay once they were started. */
+static bool take_numeric(struct dial *dial)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+
+	if (getaddrinfo(dial->target.host, NULL, &hints, &dial->addresses) != 0)
+		return false;
+	dial->next = dial->addresses;
+	return true;
+}
+
 static int begin_lookup(struct dial *dial)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	struct lookup *lookup = actr__new0(struct lookup);
-	struct in6_addr numeric;
 
 	if (!lookup)
 		return ACTR_E_NOMEM;
-	/* AI_ADDRCONFIG would refuse a numeric loopback address on a host without a network. */
-	if (inet_pton(AF_INET, dial->target.host, &numeric) == 1 ||
-	    inet_pton(AF_INET6, dial->target.host, &numeric) == 1)
-		hints.ai_flags = AI_NUMERICHOST;
 	lookup->context = dial->context;
 	lookup->dial = dial;
 	if (uv_getaddrinfo(actr__loop_uv(dial->context->loop), &lookup->req, on_lookup,
@@ -172,7 +178,7 @@ static void on_start(struct actr__deferred *deferred)
 {
 	struct dial *dial = container_of(deferred, struct dial, start);
 
-	if (dial->next)
+	if (dial->next || take_numeric(dial))
 		try_next(dial);
 	else if (begin_lookup(dial) < 0)
 		failed(dial, ACTR_E_NOMEM, "out of memory");
