@@ -160,7 +160,11 @@ void actr__transport_unreachable(struct actr__transport *t, const actr_id *id,
 {
 	struct peer *peer = peer_find(t, id);
 
-	if (peer && peer->state == ACTR__PEER_CONNECTING)
+	if (!peer)
+		return;
+	/* A connection that is to recover needs the peer to be there; an open one does not care. */
+	if (peer->state == ACTR__PEER_CONNECTING ||
+	    (peer->state == ACTR__PEER_RECOVERING && !actr_error_retryable(why->code)))
 		fail_peer(peer, why);
 }
 

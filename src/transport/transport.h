@@ -79,7 +79,10 @@ void actr__send_cancel(struct actr__send *send);
 /* A signal that the server relayed from `from`. */
 void actr__transport_signal(struct actr__transport *transport, const actr_id *from,
 			    const struct actr__signal *signal);
-/* The server says that relays to this peer fail: its connection attempt ends with this error. */
+/*
+ * The server says that relays to this peer fail: its connection attempt, or its recovery when it is
+ * unknown there, ends with this error.
+ */
 void actr__transport_unreachable(struct actr__transport *transport, const actr_id *id,
 				 const actr_error *why);
 /* Close one connection, or all; told by on_lost and on_peer. */

@@ -311,6 +311,22 @@ static void a_recovering_connection_holds_sends_and_then_gives_them(void **state
 	assert_string_equal(w->a.states, "coro");
 }
 
+static void a_recovery_ends_when_the_server_no_longer_knows_the_peer(void **state)
+{
+	struct world *w = *state;
+	actr_error why = ACTR_ERROR_INIT;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	ACTR_FAIL(&why, ACTR_E_NOT_FOUND, "target unknown");
+	actr__transport_unreachable(w->a.transport, &w->b.id, &why);
+	assert_int_equal(w->a.lost, 0);
+	actr__sim_set_recovering(&w->net, true);
+	actr__transport_unreachable(w->a.transport, &w->b.id, &why);
+	assert_int_equal(w->a.lost, 1);
+	assert_int_equal(actr__transport_peer_count(w->a.transport), 0);
+}
+
 static void a_full_window_queues_and_the_queue_has_a_bound(void **state)
 {
 	struct world *w = *state;
@@ -390,6 +406,7 @@ int main(void)
 		WORLD_TEST(a_refused_dial_is_tried_again_within_the_deadline),
 		WORLD_TEST(without_signaling_a_send_waits_for_it),
 		WORLD_TEST(a_recovering_connection_holds_sends_and_then_gives_them),
+		WORLD_TEST(a_recovery_ends_when_the_server_no_longer_knows_the_peer),
 		WORLD_TEST(a_full_window_queues_and_the_queue_has_a_bound),
 		WORLD_TEST(a_cancelled_send_never_leaves),
 		WORLD_TEST(sizes_and_lanes_are_checked),

@@ -82,16 +82,16 @@ expect() {
 start actrd "$bin/actrd" --dev --listen 127.0.0.1:0
 url=$ready
 
-start c-service "$bin/echo_service" "$(config c-service echo.EchoService)"
+start c-service "$bin/echo_service" "$(config c-service EchoService)"
 for size in 0 64 4096 61440; do
-	expect "Rust client, C service, $size B" "$rust" client "$(config rust-client interop.Client)" \
+	expect "Rust client, C service, $size B" "$rust" client "$(config rust-client InteropClient)" \
 		--count "$calls" --size "$size" --concurrency "$at_once"
 done
 stop
 
-start rust-service "$rust" service "$(config rust-service echo.EchoService)"
+start rust-service "$rust" service "$(config rust-service EchoService)"
 for size in 0 64 4096 61440; do
-	expect "C client, Rust service, $size B" "$bin/echo_client" "$(config c-client interop.Client)" \
+	expect "C client, Rust service, $size B" "$bin/echo_client" "$(config c-client InteropClient)" \
 		--count "$calls" --size "$size" --concurrency "$at_once" --json
 done
 stop
