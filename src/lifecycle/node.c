@@ -231,8 +231,9 @@ actr_ref *actr_ref_close(actr_ref *ref)
 int actr_ref_run_until_signal(actr_ref *ref, actr_error *err)
 {
 	struct sigaction act = {.sa_handler = SIG_DFL}, old_int, old_term;
+	const struct timespec now = {0};
 	sigset_t set, old_set;
-	int sig;
+	int sig, rc;
 
 	if (!ref)
 		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "there is no ref to wait for");
@@ -246,8 +247,12 @@ int actr_ref_run_until_signal(actr_ref *ref, actr_error *err)
 	while (sigwait(&set, &sig) != 0)
 		;
 	actr_ref_shutdown(ref);
+	rc = actr_ref_wait(ref, err);
+	/* The same signal often comes twice (to the process and to its group): it was heeded. */
+	while (sigtimedwait(&set, NULL, &now) > 0)
+		;
 	sigaction(SIGINT, &old_int, NULL);
 	sigaction(SIGTERM, &old_term, NULL);
 	pthread_sigmask(SIG_SETMASK, &old_set, NULL);
-	return actr_ref_wait(ref, err);
+	return rc;
 }
