@@ -2,6 +2,7 @@
 #define ACTR_DISPATCH_INTERNAL_H
 
 #include "dispatch/dispatch.h"
+#include "dispatch/parts_internal.h"
 
 /* --- worker.c: a workload's own thread --- */
 

@@ -8,55 +8,10 @@
  * and its queue is gone, and whoever still holds it finds nothing to run. The lock covers table and
  * queues; no callback is called with it.
  */
-#include "dispatch/dispatch_internal.h"
+#include "dispatch/streams_internal.h"
 
-#include <stdio.h>
-
-#define MAX_STREAMS   65536
-#define MAX_CHUNKS    64
-#define MAX_BYTES     (4u * 1024 * 1024)
-#define ITEM_COST     1280 /* of a queued chunk, besides its bytes */
-#define BATCH	      64
-#define STREAM_ID_MAX ACTR__ROUTE_KEY_MAX
-
-struct stream {
-	struct actr__map_node node; /* lock: in by_id while not dead */
-	struct actr__endpoint *endpoint;
-	struct actr__list ready_link; /* lock: in streams->ready */
-	struct actr__list items;      /* lock */
-	size_t count, bytes;	      /* lock: of items */
-	size_t max_chunks, max_bytes; /* const after init */
-	actr_stream_fn on_chunk;      /* const after init */
-	void *user;		      /* const after init */
-	struct worker_job job;
-	pthread_t runner; /* lock: while running */
-	bool running;	  /* lock: the callback */
-	bool scheduled;	  /* lock: ready, or its job is posted */
-	bool dead;	  /* lock */
-	unsigned refs;	  /* lock: table, schedule, waiters */
-	unsigned waiters; /* lock */
-	char id[];
-};
-
-struct stream_item {
-	struct actr__list link; /* lock: the stream's */
-	struct stream *stream;	/* lock: NULL when it is not queued any more */
-	struct actr__chunk chunk;
-	struct actr__msg *msg; /* memory of the chunk: a message, */
-	uint8_t *payload;      /* a joined payload, */
-	actr_call *memory;     /* or the sending call of this process */
-	size_t cost;
-	bool call_waits; /* const after queueing: the call ends when this one is taken */
-	int result;	 /* of the call */
-	struct actr__task task;
-	bool has_sender;
-	actr_id sender;
-};
-
-static void bump(atomic_ullong *counter)
-{
-	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
+#define ITEM_COST 1280 /* of a queued chunk, besides its bytes */
+#define BATCH	  64
 
 /* --- items --- */
 
@@ -80,8 +35,7 @@ static void on_item_posted(struct actr__task *task)
 	item_free(item);
 }
 
-/* It has run, or never will. Any thread. */
-static void item_end(struct stream_item *item, int result)
+void stream_item_end(struct stream_item *item, int result)
 {
 	if (!item->call_waits) {
 		item_free(item);
@@ -111,16 +65,10 @@ static void item_run(struct stream *s, struct stream_item *item)
 		entries[chunk.metadata_count++] = (actr_metadata){key, value};
 	}
 	s->on_chunk(s->user, &chunk, item->has_sender ? &item->sender : NULL);
-	bump(&s->endpoint->streams.delivered);
+	stream_count(&s->endpoint->streams.delivered);
 }
 
 /* --- running a stream --- */
-
-/* Lock. Whether the caller frees it. */
-static bool drop_ref(struct stream *s)
-{
-	return --s->refs == 0;
-}
 
 /* Lock. To where the workload's handlers run; the worker lives as long as something may be queued.
  */
@@ -169,7 +117,7 @@ static bool run_stream(struct stream *s)
 		s->runner = pthread_self();
 		pthread_mutex_unlock(&streams->lock);
 		item_run(s, item);
-		item_end(item, 0);
+		stream_item_end(item, 0);
 		pthread_mutex_lock(&streams->lock);
 		s->running = false;
 		if (s->waiters)
@@ -178,7 +126,7 @@ static bool run_stream(struct stream *s)
 	more = !s->dead && !actr__list_empty(&s->items);
 	if (!more)
 		s->scheduled = false;
-	free_it = !more && drop_ref(s);
+	free_it = !more && stream_drop_ref(s);
 	pthread_mutex_unlock(&streams->lock);
 	if (free_it)
 		actr__free(s);
@@ -197,7 +145,7 @@ static void on_idle_posted(struct actr__task *task)
 		actr__dispatcher_wake(ep->local);
 }
 
-static void on_job(struct worker_job *job)
+void stream_job(struct worker_job *job)
 {
 	struct stream *s = container_of(job, struct stream, job);
 	struct actr__endpoint *ep = s->endpoint;
@@ -216,7 +164,7 @@ static void on_job(struct worker_job *job)
 	pthread_mutex_unlock(&streams->lock);
 }
 
-static void on_pump(struct actr__deferred *deferred)
+void stream_pump(struct actr__deferred *deferred)
 {
 	struct actr__streams *streams = container_of(deferred, struct actr__streams, pump);
 	struct actr__endpoint *ep = container_of(streams, struct actr__endpoint, streams);
@@ -248,8 +196,7 @@ static bool match_id(const struct actr__map_node *node, const void *arg)
 	return strlen(s->id) == id->size && !memcmp(s->id, id->data, id->size);
 }
 
-/* Lock. */
-static struct stream *find(struct actr__streams *streams, actr_bytes id)
+struct stream *stream_find(struct actr__streams *streams, actr_bytes id)
 {
 	struct actr__map_node *node =
 		actr__map_find(&streams->by_id, actr__hash(id.data, id.size), match_id, &id);
@@ -272,7 +219,7 @@ static int enqueue(struct stream *s, struct stream_item *item, unsigned lane)
 	bool over = s->count >= s->max_chunks;
 
 	if (over && lane == ACTR_LANE_STREAM_LATENCY_FIRST) {
-		bump(&streams->dropped_newest);
+		stream_count(&streams->dropped_newest);
 		return ACTR_E_RESOURCE_EXHAUSTED;
 	}
 	if (over && s->bytes + item->cost > s->max_bytes) {
@@ -283,7 +230,7 @@ static int enqueue(struct stream *s, struct stream_item *item, unsigned lane)
 		return ACTR_E_RESOURCE_EXHAUSTED;
 	}
 	if (over)
-		bump(&streams->held);
+		stream_count(&streams->held);
 	item->stream = s;
 	s->count++;
 	s->bytes += item->cost;
@@ -300,9 +247,9 @@ static int queue_item(struct actr__endpoint *ep, struct stream_item *item, unsig
 	bool on_loop = !ep->local || !ep->local->worker, drain = false;
 	int rc = ACTR_E_NOT_FOUND;
 
-	bump(&streams->received);
+	stream_count(&streams->received);
 	pthread_mutex_lock(&streams->lock);
-	s = find(streams, item->chunk.stream_id);
+	s = stream_find(streams, item->chunk.stream_id);
 	if (s) {
 		item->cost = item->chunk.payload.size + ITEM_COST;
 		/* A sender of this process waits for room; a peer cannot. */
@@ -315,9 +262,9 @@ static int queue_item(struct actr__endpoint *ep, struct stream_item *item, unsig
 	}
 	pthread_mutex_unlock(&streams->lock);
 	if (!s)
-		bump(&streams->unknown);
+		stream_count(&streams->unknown);
 	if (drain)
-		on_pump(&streams->pump);
+		stream_pump(&streams->pump);
 	else if (rc >= 0)
 		actr__loop_defer(ep->loop, &streams->pump);
 	return rc;
@@ -328,7 +275,7 @@ static bool is_registered(struct actr__streams *streams, actr_bytes id)
 	bool found;
 
 	pthread_mutex_lock(&streams->lock);
-	found = find(streams, id) != NULL;
+	found = stream_find(streams, id) != NULL;
 	pthread_mutex_unlock(&streams->lock);
 	return found;
 }
@@ -337,7 +284,7 @@ static bool is_registered(struct actr__streams *streams, actr_bytes id)
 
 static void drop_msg(struct actr__msg *msg, atomic_ullong *counter)
 {
-	bump(counter);
+	stream_count(counter);
 	actr__msg_unref(msg);
 }
 
@@ -384,13 +331,13 @@ void actr__streams_receive(struct actr__endpoint *ep, const actr_id *from, struc
 		drop_msg(msg, &streams->unknown);
 		return;
 	}
-	rc = joiner_add(&streams->joiner, actr__loop_now_ns(ep->loop), from, &part, &chunk, msg,
+	rc = joiner_add(streams->joiner, actr__loop_now_ns(ep->loop), from, &part, &chunk, msg,
 			&payload, &head);
 	if (rc < 0)
-		bump(rc == ACTR_E_NOMEM ? &streams->dropped_full : &streams->malformed);
+		stream_count(rc == ACTR_E_NOMEM ? &streams->dropped_full : &streams->malformed);
 	if (rc <= 0)
 		return;
-	bump(&streams->joined);
+	stream_count(&streams->joined);
 	queue_message(ep, from, &chunk, head, payload);
 }
 
@@ -449,255 +396,4 @@ void streams_forget(actr_call *call)
 	pthread_mutex_unlock(&streams->lock);
 	if (queued)
 		item_free(item);
-}
-
-/* --- registering (any thread) --- */
-
-/* Lock. Out of the table; what waited goes to `ret_items`. The table's reference stays. */
-static void retire(struct actr__streams *streams, struct stream *s, struct actr__list *ret_items)
-{
-	struct actr__list *link;
-
-	actr__map_remove(&streams->by_id, &s->node);
-	s->dead = true;
-	while ((link = actr__list_pop(&s->items))) {
-		struct stream_item *item = container_of(link, struct stream_item, link);
-
-		s->bytes -= item->cost;
-		s->count--;
-		item->stream = NULL;
-		actr__list_push(ret_items, &item->link);
-	}
-}
-
-static void end_items(struct actr__streams *streams, struct actr__list *items, int why)
-{
-	struct actr__list *link;
-
-	while ((link = actr__list_pop(items))) {
-		bump(&streams->dropped_unregistered);
-		item_end(container_of(link, struct stream_item, link), why);
-	}
-}
-
-/* Lock. Until its callback is back, unless that is who asks, or the loop, which must not block. */
-static void wait_quiet(struct actr__endpoint *ep, struct stream *s)
-{
-	s->waiters++;
-	while (s->running && !pthread_equal(s->runner, pthread_self()) &&
-	       !actr__loop_is_current(ep->loop))
-		pthread_cond_wait(&ep->streams.quiet, &ep->streams.lock);
-	s->waiters--;
-}
-
-static void bury(struct actr__endpoint *ep, struct stream *s, struct actr__list *items)
-{
-	bool free_it;
-
-	end_items(&ep->streams, items, ACTR_E_CANCELLED);
-	pthread_mutex_lock(&ep->streams.lock);
-	wait_quiet(ep, s);
-	free_it = drop_ref(s);
-	pthread_mutex_unlock(&ep->streams.lock);
-	if (free_it)
-		actr__free(s);
-}
-
-static int check_id(const char *id, actr_error *err)
-{
-	size_t size = id ? strlen(id) : 0;
-
-	if (!size || size > STREAM_ID_MAX || !actr__utf8_valid((const uint8_t *)id, size))
-		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
-				 "a stream id is 1 to %u bytes of UTF-8", STREAM_ID_MAX);
-	return 0;
-}
-
-static struct stream *stream_new(struct actr__endpoint *ep, const char *id,
-				 const actr_stream_options *options, actr_stream_fn on_chunk,
-				 void *user)
-{
-	size_t size = strlen(id) + 1;
-	struct stream *s = actr__alloc0(sizeof *s + size);
-
-	if (!s)
-		return NULL;
-	s->endpoint = ep;
-	s->refs = 1;
-	s->max_chunks = options && options->max_chunks ? options->max_chunks : MAX_CHUNKS;
-	s->max_bytes = options && options->max_bytes ? options->max_bytes : MAX_BYTES;
-	s->on_chunk = on_chunk;
-	s->user = user;
-	s->job.run = on_job;
-	actr__list_init(&s->items);
-	actr__list_init(&s->ready_link);
-	memcpy(s->id, id, size);
-	return s;
-}
-
-int actr_stream_register(actr_ref *ref, const char *stream_id, const actr_stream_options *options,
-			 actr_stream_fn on_chunk, void *user, actr_error *err)
-{
-	struct actr__endpoint *ep = ref ? ref->endpoint : NULL;
-	struct stream *s, *old;
-	struct actr__list items;
-	int rc;
-
-	if (!ref || !on_chunk)
-		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
-				 "a stream needs a ref and a callback");
-	ACTR_TRY(check_id(stream_id, err));
-	s = stream_new(ep, stream_id, options, on_chunk, user);
-	if (!s)
-		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot register a stream");
-	actr__list_init(&items);
-	pthread_mutex_lock(&ep->streams.lock);
-	old = find(&ep->streams, actr__text(stream_id));
-	rc = ep->streams.closed ? ACTR_E_UNAVAILABLE
-				: actr__map_insert(&ep->streams.by_id, &s->node,
-						   actr__hash(stream_id, strlen(stream_id)));
-	if (rc == 0 && old)
-		retire(&ep->streams, old, &items);
-	pthread_mutex_unlock(&ep->streams.lock);
-	if (rc < 0) {
-		actr__free(s);
-		return ACTR_FAIL(err, rc, "cannot register a stream: %s",
-				 rc == ACTR_E_UNAVAILABLE ? "the node is shutting down"
-							  : actr_error_text(rc));
-	}
-	if (old)
-		bury(ep, old, &items);
-	return 0;
-}
-
-int actr_stream_unregister(actr_ref *ref, const char *stream_id, actr_error *err)
-{
-	struct actr__endpoint *ep = ref ? ref->endpoint : NULL;
-	struct actr__list items;
-	struct stream *s;
-
-	if (!ref)
-		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "a stream needs a ref");
-	ACTR_TRY(check_id(stream_id, err));
-	actr__list_init(&items);
-	pthread_mutex_lock(&ep->streams.lock);
-	s = find(&ep->streams, actr__text(stream_id));
-	if (s)
-		retire(&ep->streams, s, &items);
-	pthread_mutex_unlock(&ep->streams.lock);
-	if (!s)
-		return ACTR_FAIL(err, ACTR_E_NOT_FOUND, "this stream is not registered");
-	bury(ep, s, &items);
-	return 0;
-}
-
-bool actr_chunk_metadata(const actr_chunk *chunk, const char *key, actr_bytes *ret_value)
-{
-	for (size_t i = 0; i < chunk->metadata_count; i++) {
-		const actr_metadata *entry = &chunk->metadata[i];
-
-		if (entry->key.size == strlen(key) &&
-		    (!entry->key.size || !memcmp(entry->key.data, key, entry->key.size))) {
-			*ret_value = entry->value;
-			return true;
-		}
-	}
-	return false;
-}
-
-void actr_stream_get_stats(actr_ref *ref, actr_stream_stats *ret)
-{
-	struct actr__streams *s = &ref->endpoint->streams;
-	actr_stream_stats stats = {
-		.size = ret->size,
-		.sent = atomic_load(&s->sent),
-		.send_dropped = atomic_load(&s->send_dropped),
-		.received = atomic_load(&s->received),
-		.delivered = atomic_load(&s->delivered),
-		.unknown = atomic_load(&s->unknown),
-		.held = atomic_load(&s->held),
-		.dropped_newest = atomic_load(&s->dropped_newest),
-		.dropped_full = atomic_load(&s->dropped_full),
-		.dropped_unregistered = atomic_load(&s->dropped_unregistered),
-		.malformed = atomic_load(&s->malformed),
-		.refused = atomic_load(&s->refused),
-		.joined = atomic_load(&s->joined),
-		.partial_dropped = atomic_load(&s->joiner.dropped),
-	};
-
-	memcpy(ret, &stats, ret->size < sizeof stats ? ret->size : sizeof stats);
-}
-
-/* --- life --- */
-
-int actr__streams_init(struct actr__streams *streams, actr_error *err)
-{
-	uint64_t first = 0;
-
-	/* Other than before a restart: a peer may still hold parts of then. */
-	if (actr__random(&first, sizeof first) < 0)
-		first = (uint64_t)actr__clock_wall_ms() << 20;
-	atomic_init(&streams->next_part_id, first);
-	if (pthread_mutex_init(&streams->lock, NULL))
-		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make a lock");
-	if (pthread_cond_init(&streams->quiet, NULL)) {
-		pthread_mutex_destroy(&streams->lock);
-		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make a condition");
-	}
-	actr__map_init(&streams->by_id, MAX_STREAMS);
-	actr__map_init(&streams->outboxes, SIZE_MAX);
-	actr__list_init(&streams->ready);
-	actr__deferred_init(&streams->pump, on_pump);
-	joiner_init(&streams->joiner);
-	return 0;
-}
-
-static struct stream *retire_any(struct actr__streams *streams, struct actr__list *ret_items)
-{
-	struct actr__map_node *node;
-	struct stream *s = NULL;
-
-	pthread_mutex_lock(&streams->lock);
-	streams->closed = true;
-	node = actr__map_any(&streams->by_id);
-	if (node) {
-		s = container_of(node, struct stream, node);
-		retire(streams, s, ret_items);
-	}
-	pthread_mutex_unlock(&streams->lock);
-	return s;
-}
-
-void actr__streams_close(struct actr__endpoint *ep)
-{
-	struct actr__list items;
-	struct stream *s;
-
-	actr__list_init(&items);
-	while ((s = retire_any(&ep->streams, &items)))
-		bury(ep, s, &items);
-	joiner_done(&ep->streams.joiner);
-}
-
-bool actr__streams_busy(struct actr__endpoint *ep)
-{
-	bool busy;
-
-	pthread_mutex_lock(&ep->streams.lock);
-	busy = ep->streams.jobs || ep->streams.idle_posted;
-	pthread_mutex_unlock(&ep->streams.lock);
-	return busy;
-}
-
-void actr__streams_done(struct actr__streams *streams)
-{
-	struct actr__endpoint *ep = container_of(streams, struct actr__endpoint, streams);
-
-	actr__streams_close(ep);
-	actr__loop_cancel_deferred(&streams->pump);
-	on_pump(&streams->pump); /* dead ones that were ready: their last reference */
-	actr__map_done(&streams->by_id);
-	actr__map_done(&streams->outboxes);
-	pthread_cond_destroy(&streams->quiet);
-	pthread_mutex_destroy(&streams->lock);
 }

@@ -11,11 +11,11 @@
 #include <actr/stream.h>
 
 #include "base/base.h"
-#include "dispatch/parts_internal.h"
 #include "loop/loop.h"
 #include "protocol/protocol.h"
 
 struct actr__endpoint;
+struct joiner; /* parts.c */
 
 struct actr__streams {
 	pthread_mutex_t lock;
@@ -27,7 +27,7 @@ struct actr__streams {
 	bool idle_posted;	 /* lock */
 	struct actr__task idle_task;
 	struct actr__deferred pump; /* loop */
-	struct joiner joiner;	    /* loop */
+	struct joiner *joiner;	    /* loop */
 	struct actr__map outboxes;  /* loop: struct outbox */
 	atomic_ullong next_part_id;
 	/* atomic: as actr_stream_stats */
