@@ -94,7 +94,10 @@ ACTR_API int actr_stream_send(actr_ref *ref, const actr_dest *dest, actr_lane la
 			      const actr_chunk *chunk, const actr_call_options *options,
 			      void (*on_done)(void *user, actr_call *call), void *user,
 			      actr_call **ret_call, actr_error *err);
-/* Send it and block until it is done. Any thread but the loop's. */
+/*
+ * Send it and block until it is done. ACTR_E_WOULD_BLOCK, and nothing was sent, on the loop thread
+ * and, to the own workload, on its worker. Any other thread.
+ */
 ACTR_API int actr_stream_send_wait(actr_ref *ref, const actr_dest *dest, actr_lane lane,
 				   const actr_chunk *chunk, const actr_call_options *options,
 				   actr_error *err);

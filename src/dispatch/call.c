@@ -535,14 +535,11 @@ void actr__call_start_operation(actr_call *call, void (*begin_fn)(actr_call *, v
 
 /* --- waiting and reading (any thread) --- */
 
-/* Would this thread wait for itself: the loop, or the worker that is to run the call's handler? */
-static bool waits_for_itself(const actr_call *call)
+bool call_would_block(const struct actr__endpoint *ep, actr_dest_kind dest_kind)
 {
-	const struct actr__endpoint *ep = call->ref->endpoint;
-
 	if (actr__loop_is_current(ep->loop))
 		return true;
-	return call->dest_kind == ACTR_DEST_LOCAL && worker_current() && ep->local &&
+	return dest_kind == ACTR_DEST_LOCAL && worker_current() && ep->local &&
 	       ep->local->worker == worker_current();
 }
 
@@ -551,7 +548,7 @@ int actr_call_wait(actr_call *call, actr_error *err)
 	if (!call)
 		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "there is no call to wait for");
 	if (atomic_load_explicit(&call->state, memory_order_acquire) != CALL_DONE) {
-		if (waits_for_itself(call))
+		if (call_would_block(call->ref->endpoint, call->dest_kind))
 			return ACTR_FAIL(err, ACTR_E_WOULD_BLOCK,
 					 "a blocking call would wait for its own thread: use the "
 					 "_start form, or on the loop the WORKER executor");

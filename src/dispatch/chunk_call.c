@@ -205,9 +205,12 @@ int actr_stream_send_wait(actr_ref *ref, const actr_dest *dest, actr_lane lane,
 	actr_call *call = NULL;
 	int rc;
 
-	if (ref && actr__loop_is_current(ref->endpoint->loop))
+	if (ref && dest &&
+	    call_would_block(ref->endpoint,
+			     dest->kind == ACTR_DEST_SHELL ? ACTR_DEST_LOCAL : dest->kind))
 		return ACTR_FAIL(err, ACTR_E_WOULD_BLOCK,
-				 "a blocking send on the loop thread: use actr_stream_send");
+				 "a blocking send would wait for its own thread: use "
+				 "actr_stream_send");
 	ACTR_TRY(actr_stream_send(ref, dest, lane, chunk, options, NULL, NULL, &call, err));
 	rc = actr_call_wait(call, err);
 	actr_call_unref(call);

@@ -84,6 +84,8 @@ void call_tell_ended(struct actr__deferred *deferred);
 /* The answer of a handler in process; takes over `bytes` (actr__free) on success. */
 void call_answer_local(actr_call *call, uint8_t *bytes, size_t size);
 
+/* Would this thread wait for itself: the loop, or the worker that is to run the call's handler? */
+bool call_would_block(const struct actr__endpoint *ep, actr_dest_kind dest_kind);
 /* As actr_call_start(), of a chunk. */
 void call_start_chunk(actr_call *call, void (*on_done)(void *user, actr_call *call), void *user);
 /* It could not be sent: to another actor of the type when nothing has `left`, or its end. */

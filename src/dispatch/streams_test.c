@@ -697,6 +697,7 @@ static void every_allocation_of_a_chunk_may_fail(void **state)
 /* --- the receiver's queue, and a workload with a thread of its own --- */
 
 struct gate_keeper {
+	struct world_actor *actor;
 	sem_t entered, may_leave;
 	atomic_uint count;
 	uint64_t last;
@@ -764,6 +765,33 @@ static void defect_60_the_queue_of_a_slow_callback_is_bounded(void **state)
 	assert_true(keeper.in_order);
 }
 
+static void on_chunk_send_wait(void *user, const actr_chunk *chunk, const actr_id *sender)
+{
+	struct gate_keeper *keeper = user;
+	struct world_actor *actor = keeper->actor;
+
+	(void)sender;
+	assert_int_equal(
+		actr_stream_send_wait(&actor->ref, &actr_dest_local, RELIABLE, chunk, NULL, NULL),
+		ACTR_E_WOULD_BLOCK);
+	sem_post(&keeper->entered);
+}
+
+static void a_worker_does_not_wait_for_itself(void **state)
+{
+	struct world *w = *state;
+	struct gate_keeper keeper = {.actor = A(w)};
+
+	sem_init(&keeper.entered, 0, 0);
+	assert_int_equal(
+		actr_stream_register(&A(w)->ref, "s", NULL, on_chunk_send_wait, &keeper, NULL), 0);
+	send_number(&A(w)->ref, actr_dest_local, RELIABLE, 1, NULL);
+	world_advance(w, 0);
+	sem_wait(&keeper.entered);
+	actr__dispatcher_free(TAKE(A(w)->endpoint.local));
+	assert_int_equal(stats_of(A(w)).received, 1);
+}
+
 static void a_sender_in_process_waits_for_a_slow_callback(void **state)
 {
 	struct world *w = *state;
@@ -824,6 +852,7 @@ int main(void)
 		TEST(shutdown_ends_what_is_on_its_way),
 		cmocka_unit_test(every_allocation_of_a_chunk_may_fail),
 		WORKER_TEST(defect_60_the_queue_of_a_slow_callback_is_bounded),
+		WORKER_TEST(a_worker_does_not_wait_for_itself),
 		WORKER_TEST(a_sender_in_process_waits_for_a_slow_callback),
 	};
 
