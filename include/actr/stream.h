@@ -84,7 +84,8 @@ ACTR_API int actr_stream_register(actr_ref *ref, const char *stream_id,
 ACTR_API int actr_stream_unregister(actr_ref *ref, const char *stream_id, actr_error *err);
 
 /*
- * Send a copy of the chunk on ACTR_LANE_STREAM_RELIABLE or ACTR_LANE_STREAM_LATENCY_FIRST. Done
+ * Send a copy of the chunk on ACTR_LANE_STREAM_RELIABLE or ACTR_LANE_STREAM_LATENCY_FIRST, e.g. the
+ * lane of a streaming method: echo_service.methods[ECHO_SERVICE_WATCH_METHOD].lane. Done
  * when it has been handed over: to the connection, or in process to the receiver's queue. on_done
  * as in actr_call_start(); on_done and ret_call may be NULL. ACTR_DEST_SHELL and ACTR_DEST_LOCAL
  * are the same. ACTR_E_TOO_LARGE (by on_done) when it needs several messages and the peer cannot

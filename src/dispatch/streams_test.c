@@ -338,6 +338,34 @@ static void defect_60_the_newest_latency_first_chunk_is_dropped_and_counted(void
 	expect_in_order(&seen, 100 - dropped);
 }
 
+static void defect_13_a_congested_stream_does_not_hold_up_a_call(void **state)
+{
+	struct world *w = *state;
+	static uint8_t big[ACTR_STREAM_CHUNK_MAX - 4096];
+	actr_dest dest = world_dest(B(w));
+	actr_chunk chunk = ACTR_CHUNK_INIT;
+	actr_call *call;
+	struct outcome o;
+
+	connect_actors(w);
+	w->net.window_bytes = 100000;
+	w->net.latency_ms = 20;
+	chunk.stream_id = "s";
+	chunk.payload = actr__bytes(big, sizeof big);
+	assert_int_equal(actr_stream_send(&A(w)->ref, &dest, RELIABLE, &chunk, NULL, NULL, NULL,
+					  &call, NULL),
+			 0);
+	world_advance(w, 100);
+	assert_int_equal(actr_call_result(call, NULL), ACTR_E_WOULD_BLOCK);
+	world_call(A(w), dest, &world_echo, "now", 0, &o);
+	world_advance(w, 2 * 20 + 1); /* there and back */
+	expect_answer(&o, "now");
+	outcome_done(&o);
+	assert_int_equal(actr_call_result(call, NULL), ACTR_E_WOULD_BLOCK);
+	world_advance(w, 10000);
+	assert_int_equal(ended(&call, NULL), 0);
+}
+
 static void a_chunk_that_cannot_leave_ends_after_15_s(void **state)
 {
 	struct world *w = *state;
@@ -838,6 +866,7 @@ int main(void)
 		TEST(wrong_arguments_are_refused),
 		TEST(defect_60_a_reliable_chunk_is_not_done_while_the_lane_is_congested),
 		TEST(defect_60_the_newest_latency_first_chunk_is_dropped_and_counted),
+		TEST(defect_13_a_congested_stream_does_not_hold_up_a_call),
 		TEST(a_chunk_that_cannot_leave_ends_after_15_s),
 		TEST(a_cancelled_chunk_leaves_the_others_in_order),
 		TEST(chunks_wait_out_a_lost_connection),
