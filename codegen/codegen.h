@@ -75,7 +75,8 @@ struct codegen_file {
 	size_t service_count;
 	const char **headers; /* of protobuf-c, sorted, each once */
 	size_t header_count;
-	bool has_unary;	    /* some method has stubs */
+	bool has_unary;	    /* some method does not stream */
+	bool has_streams;   /* some method streams */
 	bool has_recursive; /* some message of those may hold itself */
 };
 
@@ -165,8 +166,8 @@ void actr__emit_service(struct codegen *cg, const struct codegen_service *servic
 void actr__emit_method(struct codegen *cg, const struct codegen_service *service,
 		       const struct codegen_method *method, const char *text,
 		       struct actr__buf *out);
-/* Once for each method, or for each that does not stream. */
-enum emit_which { EVERY_METHOD, UNARY_METHODS };
+/* Once for each method, or for each that does not stream, or does. */
+enum emit_which { EVERY_METHOD, UNARY_METHODS, STREAMING_METHODS };
 void actr__emit_methods(struct codegen *cg, const struct codegen_service *service,
 			enum emit_which which, const char *text, struct actr__buf *out);
 /* The comment at the top of both files. */

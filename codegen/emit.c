@@ -127,7 +127,8 @@ void actr__emit_methods(struct codegen *cg, const struct codegen_service *servic
 			enum emit_which which, const char *text, struct actr__buf *out)
 {
 	for (size_t i = 0; i < service->method_count; i++)
-		if (which == EVERY_METHOD || actr__method_is_unary(&service->methods[i]))
+		if (which == EVERY_METHOD ||
+		    (which == UNARY_METHODS) == actr__method_is_unary(&service->methods[i]))
 			actr__emit_method(cg, service, &service->methods[i], text, out);
 }
 

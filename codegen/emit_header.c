@@ -12,6 +12,7 @@ static void emit_service(struct codegen *cg, const struct codegen_service *servi
 	actr__emit_methods(cg, service, UNARY_METHODS, template_ops_member, out);
 	actr__emit_service(cg, service, template_ops_close, out);
 	actr__emit_methods(cg, service, UNARY_METHODS, template_method_functions, out);
+	actr__emit_methods(cg, service, STREAMING_METHODS, template_stream_functions, out);
 }
 
 void actr__emit_header(struct codegen *cg, const struct codegen_file *file, struct actr__buf *out)

@@ -17,13 +17,20 @@ static void emit_helpers(const struct codegen_file *file, struct actr__buf *out)
 	const struct emit_var vars[] = {
 		{"request_depth", file->has_recursive ? template_request_depth : ""},
 		{"response_depth", file->has_recursive ? template_response_depth : ""},
+		{"chunk_depth", file->has_recursive ? "actr_pb_depth_ok(type, chunk->payload.data, "
+						      "chunk->payload.size, 1) &&\n\t\t"
+						    : ""},
 		{NULL, NULL},
 	};
 
 	if (file->has_recursive)
 		actr__emit(out, template_depth_helper, vars);
+	if (file->has_unary || file->has_streams)
+		actr__emit(out, template_common_helpers, vars);
 	if (file->has_unary)
 		actr__emit(out, template_helpers, vars);
+	if (file->has_streams)
+		actr__emit(out, template_stream_helpers, vars);
 }
 
 static bool same_length(const struct codegen_method *a, const struct codegen_method *b)
@@ -88,6 +95,7 @@ static void emit_service(struct codegen *cg, const struct codegen_service *servi
 	emit_dispatch(cg, service, out);
 	actr__emit_service(cg, service, template_service_object, out);
 	actr__emit_methods(cg, service, UNARY_METHODS, template_method_functions, out);
+	actr__emit_methods(cg, service, STREAMING_METHODS, template_stream_functions, out);
 }
 
 void actr__emit_source(struct codegen *cg, const struct codegen_file *file, struct actr__buf *out)

@@ -184,9 +184,12 @@ static int take_service_symbols(struct codegen *cg, const struct codegen_service
 static int take_method_symbols(struct codegen *cg, const struct codegen_service *service,
 			       const struct codegen_method *method, const char *owner)
 {
-	static const char *const forms[] = {"", "_start", "_response", "_tell", "_reply"};
+	static const char *const unary[] = {"", "_start", "_response", "_tell", "_reply"};
+	static const char *const streaming[] = {"", "_send", "_send_back", "_received",
+						"_received_back"};
+	const char *const *forms = actr__method_is_unary(method) ? unary : streaming;
 
-	for (size_t i = 0; i < (actr__method_is_unary(method) ? ARRAY_SIZE(forms) : 1); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(unary); i++)
 		ACTR_TRY(take_symbol(cg,
 				     actr__codegen_format(cg, "%s_%s%s", service->c_name,
 							  method->c_name, forms[i]),
@@ -356,9 +359,10 @@ static void collect_needs(struct codegen *cg, struct codegen_file *file)
 
 			add_header(file, method->input->header);
 			add_header(file, method->output->header);
-			if (!actr__method_is_unary(method))
-				continue;
-			file->has_unary = true;
+			if (actr__method_is_unary(method))
+				file->has_unary = true;
+			else
+				file->has_streams = true;
 			if (method->input->recursive || method->output->recursive)
 				file->has_recursive = true;
 		}

@@ -41,6 +41,17 @@ struct actr_call {
 	struct fake_memory memory;
 };
 
+/* The last chunk, and how sending goes. */
+extern struct fake_stream {
+	int result; /* of actr_stream_send() */
+	unsigned sent;
+	actr_lane lane;
+	char stream_id[32];
+	uint64_t sequence;
+	uint8_t payload[64];
+	size_t size;
+} fake_stream;
+
 /* How the fake calls go, and what has become of them. */
 extern struct fake_calls {
 	int new_result;	 /* of actr_call_new() */

@@ -24,6 +24,7 @@ static Test__Text request(void)
 static int setup(void **state)
 {
 	(void)state;
+	fake_stream = (struct fake_stream){0};
 	fake_calls = (struct fake_calls){.response = {hello, sizeof hello}, .memory_allowed = -1};
 	return 0;
 }
@@ -218,6 +219,55 @@ static void the_response_of_no_call_is_null(void **state)
 	assert_int_equal(err.code, ACTR_E_INVALID_ARGUMENT);
 }
 
+static void a_streaming_methods_message_is_a_chunk_on_its_lane(void **state)
+{
+	Test__Text req = request(), *received;
+	actr_chunk chunk = ACTR_CHUNK_INIT;
+	actr_error err = ACTR_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(probe_feed_send(NULL, &dest, "feed-1", 3, &req, NULL, NULL, NULL, &err),
+			 0);
+	assert_int_equal(fake_stream.lane, ACTR_LANE_STREAM_RELIABLE);
+	assert_int_equal(fake_stream.sequence, 3);
+	assert_string_equal(fake_stream.stream_id, "feed-1");
+	assert_int_equal(fake_stream.size, sizeof hello);
+	assert_memory_equal(fake_stream.payload, hello, sizeof hello);
+	chunk.payload = (actr_bytes){fake_stream.payload, fake_stream.size};
+	received = probe_feed_received(&chunk, &err);
+	assert_non_null(received);
+	assert_string_equal(received->text, "hello");
+	protobuf_c_message_free_unpacked(&received->base, NULL);
+}
+
+static void a_chunk_that_is_no_message_is_a_decode_error(void **state)
+{
+	static const uint8_t cut[] = {0x0a, 5, 'h'};
+	actr_chunk chunk = ACTR_CHUNK_INIT;
+	actr_error err = ACTR_ERROR_INIT;
+
+	(void)state;
+	chunk.payload = (actr_bytes){cut, sizeof cut};
+	assert_null(probe_feed_received_back(&chunk, &err));
+	assert_int_equal(err.code, ACTR_E_DECODE);
+}
+
+static void a_message_that_cannot_be_sent_is_told(void **state)
+{
+	Test__Text req = request();
+	Test__Tree other = TEST__TREE__INIT;
+	actr_error err = ACTR_ERROR_INIT;
+
+	(void)state;
+	fake_stream.result = ACTR_E_CLOSED;
+	assert_int_equal(probe_feed_send_back(NULL, &dest, "s", 0, &req, NULL, NULL, NULL, &err),
+			 ACTR_E_CLOSED);
+	assert_int_equal(probe_feed_send(NULL, &dest, "s", 0, (const Test__Text *)(void *)&other,
+					 NULL, NULL, NULL, &err),
+			 ACTR_E_INVALID_ARGUMENT);
+	assert_int_equal(fake_stream.sent, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -236,6 +286,9 @@ int main(void)
 		TEST(a_request_of_another_type_is_refused),
 		TEST(a_call_that_cannot_be_made_is_told),
 		TEST(the_response_of_no_call_is_null),
+		TEST(a_streaming_methods_message_is_a_chunk_on_its_lane),
+		TEST(a_chunk_that_is_no_message_is_a_decode_error),
+		TEST(a_message_that_cannot_be_sent_is_told),
 	};
 
 	return cmocka_run_group_tests_name("stub", tests, NULL, NULL);

@@ -76,10 +76,10 @@ ACTR_API int actr_stream_register(actr_ref *ref, const char *stream_id,
 				  const actr_stream_options *options, actr_stream_fn on_chunk,
 				  void *user, actr_error *err);
 /*
- * What waits is dropped, and the callback does not begin any more. One that is running on another
- * thread is waited for, but not on the loop thread, which must not block: there it may still be
- * running when this returns. ACTR_E_NOT_FOUND when the id is not registered. Any thread, also
- * inside the callback.
+ * What waits is dropped, and the callback does not begin any more. A shutdown does this to all. One
+ * that is running on another thread is waited for, but not on the loop thread, which must not
+ * block: there it may still be running when this returns. ACTR_E_NOT_FOUND when the id is not
+ * registered. Any thread, also inside the callback.
  */
 ACTR_API int actr_stream_unregister(actr_ref *ref, const char *stream_id, actr_error *err);
 
