@@ -7,6 +7,8 @@
  * may read it. on_done never runs inside another function of the API: ended calls are told at the
  * end of the turn (or by the worker that started them), so a callback may start the next call at
  * once.
+ *
+ * Long because making, running and reading are one state machine.
  */
 #include "dispatch/dispatch_internal.h"
 
