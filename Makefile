@@ -36,6 +36,7 @@ bench: build ## measure: one JSON line each
 check: ## style and room rules
 	@tools/check-rooms.py
 	@tools/check-style.py
+	@tools/defects.py --check
 
 check-long: build ## what takes longer than the tests
 	@tools/run-tests $(BUILD) long
