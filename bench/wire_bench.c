@@ -251,7 +251,7 @@ static void run(struct node *n)
 	    actr__webrtc_engine_new(n->loop, &n->engine, &err) < 0)
 		die(&err);
 	if (getenv("SPIN_US"))
-		actr__loop_set_spin(n->loop, (unsigned)atoi(getenv("SPIN_US")));
+		actr__loop_set_spin(n->loop, (unsigned)strtol(getenv("SPIN_US"), NULL, 10));
 	n->options.loopback = true;
 	n->options.no_data_socket = n->job->no_data_socket;
 	n->options.self.serial = n->is_client ? 1 : 2;
@@ -356,7 +356,7 @@ int main(int argc, char **argv)
 	job.seconds = atof(argv[3]);
 	job.outstanding = !strcmp(job.mode, "oneway") ? UINT32_MAX
 			  : !strcmp(job.mode, "rtt")  ? 1
-			  : argc > 4		      ? (unsigned)atoi(argv[4])
+			  : argc > 4		      ? (unsigned)(int)strtol(argv[4], NULL, 10)
 						      : 128;
 	run_job(&job);
 	return 0;
