@@ -1,5 +1,5 @@
 /*
- * One call, from its making to the last reference.
+ * One call while it runs; its making and reading are call_object.c.
  *
  * Idle: one thread fills it. Started: it belongs to the loop, which ends it exactly once, by an
  * answer, a failed send, a lost session, its deadline, a cancel or the shutdown; call_end() takes
@@ -7,8 +7,6 @@
  * may read it. on_done never runs inside another function of the API: ended calls are told at the
  * end of the turn (or by the worker that started them), so a callback may start the next call at
  * once.
- *
- * Long because making, running and reading are one state machine.
  */
 #include "dispatch/dispatch_internal.h"
 
