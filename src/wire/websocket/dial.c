@@ -95,7 +95,7 @@ static void try_next(struct dial *dial)
 	const struct addrinfo *ai = dial->next;
 	struct lws_client_connect_info info = {
 		.context = dial->context->lws,
-		.vhost = dial->context->client,
+		.vhost = dial->target.tls ? dial->context->client_tls : dial->context->client,
 		.address = address,
 		.port = dial->target.port,
 		.path = dial->target.path,
@@ -187,8 +187,11 @@ static void on_start(struct actr__deferred *deferred)
 int dial_new(struct actr__ws_context *context, const struct dial_target *target,
 	     struct dial **ret_dial, actr_error *err)
 {
-	struct dial *dial = actr__new0(struct dial);
+	struct dial *dial;
 
+	if (target->tls)
+		ACTR_TRY(ws_client_tls(context, err));
+	dial = actr__new0(struct dial);
 	if (!dial)
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot dial %s", target->host);
 	dial->context = context;

@@ -27,7 +27,9 @@ struct dial;
 struct actr__ws_context {
 	struct actr__loop *loop;
 	struct lws_context *lws; /* libwebsockets sets it to NULL when it is gone */
-	struct lws_vhost *client;
+	struct lws_vhost *client;     /* ws, http */
+	struct lws_vhost *client_tls; /* wss, https; NULL until the first */
+	char *ca_file;
 	struct actr__list sockets; /* struct actr__ws */
 	struct actr__list servers; /* struct actr__ws_server */
 	struct actr__list posts;   /* struct http_post */
@@ -141,6 +143,9 @@ int dial_new(struct actr__ws_context *context, const struct dial_target *target,
 struct dial *dial_free(struct dial *dial);
 /* This address did not work: whether there is another, which is tried from the loop. */
 bool dial_again(struct dial *dial, const actr_error *why);
+
+/* The context's vhost for TLS, made by the first that needs it. */
+int ws_client_tls(struct actr__ws_context *context, actr_error *err);
 
 /* --- client.c, server.c, http_post.c --- */
 
