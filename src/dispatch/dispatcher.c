@@ -250,8 +250,12 @@ void dispatcher_add_local(struct actr__dispatcher *d, actr_call *call)
 
 void dispatcher_slot_free(struct actr__dispatcher *d)
 {
+	/* Only a full dispatcher had left something waiting, and only a stopping one is waited for. */
+	bool waited_for = d->in_flight_count >= d->options.max_in_flight || d->stopping;
+
 	d->in_flight_count--;
-	actr__dispatcher_wake(d);
+	if (waited_for)
+		actr__dispatcher_wake(d);
 }
 
 void dispatcher_request_ended(struct actr__dispatcher *d, struct actr__request *r)
