@@ -253,7 +253,7 @@ static bool wrong_fingerprint(struct world *w, struct side *from, struct actr__s
 	return true;
 }
 
-static void a_peer_with_another_certificate_is_refused(void **st)
+static void defect_7_a_peer_with_another_certificate_is_never_open(void **st)
 {
 	struct world *w = *st;
 
@@ -545,7 +545,7 @@ int main(void)
 		TEST(defect_61_a_candidate_of_an_older_generation_is_dropped),
 		TEST(candidates_before_their_description_are_kept_within_a_bound),
 		TEST(candidates_that_come_before_the_answer_are_used),
-		TEST(a_peer_with_another_certificate_is_refused),
+		TEST(defect_7_a_peer_with_another_certificate_is_never_open),
 		TEST(an_answer_without_a_fingerprint_ends_the_wire),
 		TEST(a_lost_path_is_replaced_and_messages_wait_for_it),
 		TEST(defect_62_the_answerer_asks_for_a_restart),

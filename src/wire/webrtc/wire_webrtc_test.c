@@ -158,6 +158,28 @@ static void messages_before_it_is_open_wait_for_on_writable(void **st)
 	world_send(w, &w->a, 1, "x", 1);
 }
 
+static bool b_has_three(struct world *w)
+{
+	return w->b.messages == 3;
+}
+
+/* ICE alone is up long before: only with DTLS and all channels up is it open, and then data flows.
+ */
+static void defect_7_open_means_that_every_lane_carries_data_at_once(void **st)
+{
+	struct world *w = *st;
+
+	world_dial(w, &w->a);
+	for (unsigned lane = 0; lane < 3; lane++)
+		assert_int_equal(actr__wire_send(w->a.wire, lane, actr__bytes("x", 1), NULL),
+				 ACTR_E_WOULD_BLOCK);
+	world_wait(w, both_open);
+	assert_int_equal(w->a.state_count, 1);
+	for (unsigned lane = 0; lane < 3; lane++)
+		world_send(w, &w->a, lane, "x", 1);
+	world_wait(w, b_has_three);
+}
+
 static bool b_closed(struct world *w)
 {
 	return w->b.state_count && w->b.states[w->b.state_count - 1] == ACTR__WIRE_CLOSED;
@@ -308,6 +330,7 @@ int main(void)
 		TEST(a_full_send_buffer_refuses_and_tells_when_there_is_room),
 		TEST(a_full_stream_lane_leaves_room_for_calls),
 		TEST(messages_before_it_is_open_wait_for_on_writable),
+		TEST(defect_7_open_means_that_every_lane_carries_data_at_once),
 		TEST(defect_26_close_is_told_once_on_both_sides),
 		TEST(a_wire_freed_without_close_tells_nothing_and_the_peer_notices),
 		TEST(defect_53_fifty_connections_leave_no_descriptor_behind),
