@@ -446,6 +446,25 @@ static void a_refused_request_is_answered_with_the_reason(void **state)
 	outcome_done(&o);
 }
 
+static void a_nested_call_keeps_the_trace_of_its_request(void **state)
+{
+	static const char trace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+	struct world *w = *state;
+	struct actr__envelope traced = {
+		.route_key = actr__text("test.Service.Nested"),
+		.request_id = actr__text("traced"),
+		.traceparent =
+			actr__text("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+		.has_payload = true,
+		.timeout_ms = 1000,
+		.direction = ACTR__DIRECTION_REQUEST};
+
+	inject(B(w), A(w), &traced, 0);
+	world_advance(w, 200);
+	assert_string_equal(B(w)->last_trace_id, trace);
+	assert_string_equal(C(w)->last_trace_id, trace);
+}
+
 static void a_signal_overtakes_what_waits_on_the_reliable_lane(void **state)
 {
 	struct world *w = *state;
@@ -643,6 +662,7 @@ int main(void)
 		WORLD_TEST(a_copy_of_a_running_request_waits_for_the_first_ones_answer),
 		WORLD_TEST(an_undecodable_envelope_becomes_a_dead_letter),
 		WORLD_TEST(a_refused_request_is_answered_with_the_reason),
+		WORLD_TEST(a_nested_call_keeps_the_trace_of_its_request),
 		NARROW_TEST(a_signal_overtakes_what_waits_on_the_reliable_lane),
 		WORLD_TEST(a_nested_call_ends_with_its_parents_deadline),
 		WORLD_TEST(a_handler_may_call_its_own_workload),

@@ -97,23 +97,16 @@ static void run_local(struct actr__dispatcher *d, actr_call *call)
 	request_run(r);
 }
 
+static void refuse(struct actr__dispatcher *d, const struct actr__mail *mail, int code,
+		   const char *message)
+{
+	actr__gate_refuse(d->options.endpoint->gate, &mail->sender, mail->msg, code, message);
+}
+
 static void answer_expired(struct actr__dispatcher *d, struct actr__mail *mail)
 {
-	struct actr__envelope *e = &mail->msg->envelope;
-	struct actr__envelope answer = {
-		.route_key = e->route_key,
-		.request_id = e->request_id,
-		.traceparent = e->traceparent,
-		.tracestate = e->tracestate,
-		.has_error = true,
-		.error_code = actr_error_to_wire(ACTR_E_TIMEOUT),
-		.error_message = actr__text("the deadline passed in the mailbox"),
-	};
-
 	d->stats.expired++;
-	if (d->options.endpoint->gate && e->direction != ACTR__DIRECTION_TELL)
-		actr__gate_answer(d->options.endpoint->gate, &mail->sender, mail->msg->lane,
-				  &answer);
+	refuse(d, mail, ACTR_E_TIMEOUT, "the deadline passed in the mailbox");
 	actr__mailbox_ack(d->mailbox, mail);
 }
 
@@ -139,7 +132,6 @@ static uint64_t deadline_of(struct actr__dispatcher *d, const struct actr__mail 
 	return now + (uint64_t)(timeout_ms - (*ret_expired ? timeout_ms : waited_ms)) * 1000000;
 }
 
-/* After a restart the envelope is decoded again; the mailbox keeps only bytes. */
 static void run_mail(struct actr__dispatcher *d, struct actr__mail *mail)
 {
 	struct actr__envelope *e = &mail->msg->envelope;
@@ -154,17 +146,7 @@ static void run_mail(struct actr__dispatcher *d, struct actr__mail *mail)
 	}
 	r = request_new(d);
 	if (!r) {
-		struct actr__envelope answer = {
-			.route_key = e->route_key,
-			.request_id = e->request_id,
-			.has_error = true,
-			.error_code = actr_error_to_wire(ACTR_E_NOMEM),
-			.error_message = actr__text("no memory for a request"),
-		};
-
-		if (d->options.endpoint->gate && e->direction != ACTR__DIRECTION_TELL)
-			actr__gate_answer(d->options.endpoint->gate, &mail->sender, mail->msg->lane,
-					  &answer);
+		refuse(d, mail, ACTR_E_NOMEM, "no memory for a request");
 		actr__mailbox_bury(d->mailbox, mail, "no_memory", "no memory for a request");
 		return;
 	}
@@ -250,7 +232,8 @@ void dispatcher_add_local(struct actr__dispatcher *d, actr_call *call)
 
 void dispatcher_slot_free(struct actr__dispatcher *d)
 {
-	/* Only a full dispatcher had left something waiting, and only a stopping one is waited for. */
+	/* Only a full dispatcher had left something waiting, and only a stopping one is waited for.
+	 */
 	bool waited_for = d->in_flight_count >= d->options.max_in_flight || d->stopping;
 
 	d->in_flight_count--;

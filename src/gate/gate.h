@@ -78,6 +78,10 @@ int actr__gate_tell(struct actr__gate *gate, const actr_id *to, unsigned lane,
  */
 void actr__gate_answer(struct actr__gate *gate, const actr_id *to, unsigned lane,
 		       struct actr__envelope *envelope);
+/* Answer a received request with an error, in its trace; a tell gets none. `gate` NULL: nobody can.
+ */
+void actr__gate_refuse(struct actr__gate *gate, const actr_id *to, const struct actr__msg *request,
+		       int code, const char *message);
 /* Send a message of a stream lane (or part of one) as it is; as actr__transport_send(). */
 int actr__gate_send_chunk(struct actr__gate *gate, const actr_id *to, unsigned lane,
 			  actr_bytes message, uint64_t deadline_ns,

@@ -10,20 +10,22 @@
 
 #include <stdio.h>
 
-static void answer_error(struct actr__gate *gate, const actr_id *to, unsigned lane,
-			 const struct actr__envelope *request, const actr_error *why)
+void actr__gate_refuse(struct actr__gate *gate, const actr_id *to, const struct actr__msg *request,
+		       int code, const char *message)
 {
+	const struct actr__envelope *e = &request->envelope;
 	struct actr__envelope answer = {
-		.route_key = request->route_key,
-		.request_id = request->request_id,
-		.traceparent = request->traceparent,
-		.tracestate = request->tracestate,
+		.route_key = e->route_key,
+		.request_id = e->request_id,
+		.traceparent = e->traceparent,
+		.tracestate = e->tracestate,
 		.has_error = true,
-		.error_code = actr_error_to_wire(why->code),
-		.error_message = actr__text(why->message),
+		.error_code = actr_error_to_wire(code),
+		.error_message = actr__text(message),
 	};
 
-	actr__gate_answer(gate, to, lane, &answer);
+	if (gate && e->direction != ACTR__DIRECTION_TELL)
+		actr__gate_answer(gate, to, request->lane, &answer);
 }
 
 static void bury_undecodable(struct actr__gate *gate, const actr_id *from, struct actr__msg *msg,
@@ -89,7 +91,7 @@ static void receive_duplicate(struct actr__gate *gate, const actr_id *from, stru
 		return;
 	}
 	ACTR_FAIL(&why, ACTR_E_UNAVAILABLE, "answered before, but the answer is no longer kept");
-	answer_error(gate, from, msg->lane, &msg->envelope, &why);
+	actr__gate_refuse(gate, from, msg, why.code, why.message);
 }
 
 static bool is_tell(const struct actr__envelope *e)
@@ -130,8 +132,7 @@ static void receive_request(struct actr__gate *gate, const actr_id *from, struct
 	if (rc < 0) {
 		gate->stats.refused++;
 		seen_forget(&gate->seen, from, e->request_id);
-		if (e->direction == ACTR__DIRECTION_REQUEST)
-			answer_error(gate, from, msg->lane, e, &err);
+		actr__gate_refuse(gate, from, msg, err.code, err.message);
 		actr__msg_unref(msg);
 	}
 }

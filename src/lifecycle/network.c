@@ -428,19 +428,8 @@ static void on_mail_ready(void *owner)
 static void on_mail_refused(void *owner, struct actr__mail *mail, const actr_error *why)
 {
 	struct actr_node *node = owner;
-	const struct actr__envelope *e = &mail->msg->envelope;
-	struct actr__envelope answer = {
-		.route_key = e->route_key,
-		.request_id = e->request_id,
-		.traceparent = e->traceparent,
-		.tracestate = e->tracestate,
-		.has_error = true,
-		.error_code = actr_error_to_wire(why->code),
-		.error_message = actr__text(why->message),
-	};
 
-	if (node->endpoint.gate && e->direction != ACTR__DIRECTION_TELL)
-		actr__gate_answer(node->endpoint.gate, &mail->sender, mail->msg->lane, &answer);
+	actr__gate_refuse(node->endpoint.gate, &mail->sender, mail->msg, why->code, why->message);
 }
 
 static void on_mailbox_closed(void *owner)
