@@ -6,6 +6,7 @@
 #include <actr/config.h>
 #include <actr/error.h>
 #include <actr/hooks.h>
+#include <actr/media.h>
 #include <actr/node.h>
 #include <actr/service.h>
 #include <actr/stream.h>
