@@ -5,6 +5,11 @@ ifeq ($(SANITIZE),1)
 BUILD := build-asan
 SETUP := -Db_sanitize=address,undefined -Dbuildtype=debugoptimized
 endif
+ifeq ($(SANITIZE),thread)
+BUILD := build-tsan
+SETUP := -Db_sanitize=thread -Db_lundef=false -Dbuildtype=debugoptimized
+export TSAN_OPTIONS := suppressions=$(CURDIR)/tests/tsan.supp history_size=4
+endif
 ifdef WERROR
 SETUP += -Dwerror=true
 endif
@@ -24,7 +29,7 @@ build: deps ## build everything into build/, programs into build/bin/
 demo: build ## a server, a service and a client on this machine: real calls over WebRTC
 	@tools/demo $(BUILD)
 
-test: build ## build and run all tests (SANITIZE=1: with address and undefined sanitizers)
+test: build ## build and run all tests (SANITIZE=1: address and undefined, SANITIZE=thread: races)
 	@tools/run-tests $(BUILD)
 
 interop: build ## exchange with the original (Rust, published crates): both directions
@@ -48,4 +53,4 @@ install: build ## install library, headers and programs (PREFIX by meson)
 	@ninja -C $(BUILD) install
 
 clean: ## remove the builds
-	@rm -rf build build-asan
+	@rm -rf build build-asan build-tsan

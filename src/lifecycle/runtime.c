@@ -3,7 +3,7 @@
  *
  * usrsctp exists once a process, so there is one loop for all nodes. The first system makes the
  * runtime, the last one ends it: then the loop thread frees what lives on it before it exits, and
- * whoever let go waits for that, unless it is the loop thread itself.
+ * whoever let go waits for that, unless it is the loop thread itself: then the next runtime does.
  */
 #include "lifecycle/lifecycle_internal.h"
 
@@ -12,6 +12,9 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct runtime *the_runtime; /* lock */
 static bool host_runs_loop;	    /* lock */
+/* A loop thread that let go of the last user itself and is on its way out: joined by the next. */
+static pthread_t leaving; /* lock */
+static bool is_leaving;	  /* lock */
 
 static void free_runtime(struct runtime *rt)
 {
@@ -69,12 +72,27 @@ static int make(struct runtime **ret_runtime, bool host, actr_error *err)
 	return 0;
 }
 
+/* Lock. Of two runtimes at a time the second would find usrsctp's only instance taken. */
+static int wait_left(actr_error *err)
+{
+	if (!is_leaving)
+		return 0;
+	if (pthread_equal(leaving, pthread_self()))
+		return ACTR_FAIL(err, ACTR_E_WOULD_BLOCK,
+				 "this thread is the loop of a runtime that is ending");
+	pthread_join(leaving, NULL);
+	is_leaving = false;
+	return 0;
+}
+
 int runtime_acquire(struct runtime **ret_runtime, actr_error *err)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&lock);
 	if (!the_runtime)
+		rc = wait_left(err);
+	if (rc == 0 && !the_runtime)
 		rc = make(&the_runtime, host_runs_loop, err);
 	if (rc == 0) {
 		the_runtime->users++;
@@ -93,13 +111,16 @@ void runtime_release(struct runtime *rt)
 	last = --rt->users == 0;
 	if (last)
 		the_runtime = NULL;
+	if (last && !rt->host && actr__loop_is_current(rt->loop)) {
+		leaving = thread;
+		is_leaving = true;
+	}
 	pthread_mutex_unlock(&lock);
 	if (!last)
 		return;
 	if (rt->host) {
 		free_runtime(rt);
 	} else if (actr__loop_is_current(rt->loop)) {
-		pthread_detach(thread);
 		actr__loop_stop(rt->loop);
 	} else {
 		actr__loop_stop(rt->loop);

@@ -423,6 +423,23 @@ static void dropping_the_last_ref_ends_the_node(void **state)
 	actr_ref_unref(other);
 }
 
+/* The second runtime has its own usrsctp, of which a process has one only. */
+static void a_system_after_the_last_one_waits_for_its_end(void **state)
+{
+	static struct actor actors[6]; /* they end when they end */
+	actr_error err = ACTR_ERROR_INIT;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		actor_init(&actors[i]);
+		assert_int_equal(actor_start(&actors[i], server.ready, true, &err), 0);
+		assert_int_equal(call_text(actors[i].ref, &actr_dest_local, "here", NULL, &err), 0);
+		if (i < 5)
+			actr_ref_unref(actors[i].ref); /* the shutdown is the loop's */
+	}
+	actor_stop(&actors[5]);
+}
+
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* node_test [PATTERN]: only the tests whose name matches. ACTR_LOG: with the library's log. */
@@ -438,6 +455,7 @@ int main(int argc, char **argv)
 		SERVER_TEST(defect_2_after_kill_9_and_restart_the_next_call_succeeds),
 		SERVER_TEST(defect_21_and_40_calls_go_on_while_the_server_restarts),
 		SERVER_TEST(dropping_the_last_ref_ends_the_node),
+		SERVER_TEST(a_system_after_the_last_one_waits_for_its_end),
 	};
 
 	if (getenv("ACTR_LOG"))
