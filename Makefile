@@ -14,7 +14,7 @@ ifdef WERROR
 SETUP += -Dwerror=true
 endif
 
-.PHONY: help deps build test demo interop bench check check-long format clean install
+.PHONY: help deps build test demo interop bench fuzz check check-long format clean install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ interop: build ## exchange with the original (Rust, published crates): both dire
 bench: build ## measure: one JSON line each
 	@tools/run-bench $(BUILD)
 
+fuzz: deps ## fuzz every parser of foreign bytes with clang's libFuzzer (SECONDS=60 each, TARGETS="sdp stun")
+	@tools/run-fuzz $(or $(SECONDS),60) $(TARGETS)
+
 check: ## style and room rules
 	@tools/check-rooms.py
 	@tools/check-style.py
@@ -53,4 +56,4 @@ install: build ## install library, headers and programs (PREFIX by meson)
 	@ninja -C $(BUILD) install
 
 clean: ## remove the builds
-	@rm -rf build build-asan build-tsan
+	@rm -rf build build-asan build-tsan build-fuzz
