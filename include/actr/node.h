@@ -164,6 +164,8 @@ ACTR_API int actr_ref_run_until_signal(actr_ref *ref, actr_error *err);
  */
 ACTR_API int actr_serve(const char *config_path, const actr_service *service, const void *ops,
 			void *self);
+/* The same for a workload with hooks, another executor, or limits of its own. (libactr-config) */
+ACTR_API int actr_serve_workload(const char *config_path, const actr_workload *workload);
 /*
  * Load the file and start a node without a service, for a program that only calls; end it with
  * actr_ref_close(). Blocking. (libactr-config)

@@ -120,9 +120,8 @@ static int run_system(const actr_config *config, const actr_workload *workload)
 	return status;
 }
 
-int actr_serve(const char *config_path, const actr_service *service, const void *ops, void *self)
+int actr_serve_workload(const char *config_path, const actr_workload *workload)
 {
-	actr_workload workload = ACTR_WORKLOAD_INIT;
 	actr_error err = ACTR_ERROR_INIT;
 	actr_config *config = NULL;
 	int status;
@@ -131,10 +130,17 @@ int actr_serve(const char *config_path, const actr_service *service, const void 
 	if (actr_config_load(config_path, &config, &err) < 0)
 		return fail("load the configuration", &err);
 	set_log(config->log_filter);
+	status = run_system(config, workload);
+	actr_config_free(config);
+	return status;
+}
+
+int actr_serve(const char *config_path, const actr_service *service, const void *ops, void *self)
+{
+	actr_workload workload = ACTR_WORKLOAD_INIT;
+
 	workload.service = service;
 	workload.ops = ops;
 	workload.self = self;
-	status = run_system(config, &workload);
-	actr_config_free(config);
-	return status;
+	return actr_serve_workload(config_path, &workload);
 }

@@ -1,6 +1,6 @@
 """The examples do what their README.md says. They are run against a server of their own.
 
-argv: folder of the programs, folder of the examples; then unittest's own.
+argv: folder of the programs, folder of the examples; then unittest's own (Examples or Vanishing).
 """
 import os
 import re
@@ -13,6 +13,7 @@ import unittest
 
 BIN, EXAMPLES = map(os.path.abspath, sys.argv[1:3])
 
+LINES = 200
 CONFIG = '''
 [package]
 name = "%s"
@@ -35,8 +36,14 @@ class Program:
     """A program that is talked to line by line."""
 
     def __init__(self, name, *arguments):
+        self.log = tempfile.TemporaryFile('w+')
         self.process = subprocess.Popen([os.path.join(BIN, name), *arguments], text=True,
-                                        bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                        bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.log)
+
+    def errors(self):
+        self.log.seek(0)
+        return self.log.read()
 
     def line(self):
         return self.process.stdout.readline().removesuffix('\n')
@@ -44,19 +51,20 @@ class Program:
     def say(self, line):
         self.process.stdin.write(line + '\n')
 
-    def leave(self):
+    def leave(self, last_words=None):
         """End its input; what it still prints, and its status."""
-        rest, _ = self.process.communicate(timeout=60)
+        rest, _ = self.process.communicate(last_words, timeout=60)
         return rest, self.process.returncode
 
     def stop(self):
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
-        self.leave()
+            self.leave()
+        self.log.close()
         return self.process.returncode
 
 
-class Examples(unittest.TestCase):
+class Test(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
@@ -75,9 +83,83 @@ class Examples(unittest.TestCase):
             file.write(CONFIG % (name, name, self.url))
         return path
 
+    def start_room(self):
+        room = self.start('chat_room', self.config('Room'))
+        self.assertRegex(room.line(), r'^ready acme:chat\.Room@[0-9a-f]+:1$')
+        return room
+
+    def join(self, name):
+        member = self.start('chat_client', self.config(name), name)
+        self.assertEqual(member.line(), '* you joined')
+        return member
+
+
+class Examples(Test):
     def test_shell_and_workload_call_each_other(self):
         program = self.start('shell_calls', self.config('Shop'))
         self.assertEqual(program.leave(), (printed_by('shell_calls'), 0))
+
+    def test_members_of_a_room_talk_as_the_readme_shows(self):
+        room = self.start_room()
+        ann = self.join('ann')
+        heard = ['* you joined']
+        bob = self.join('bob')
+        heard.append(ann.line())
+        ann.say('hello')
+        heard.append(ann.line())
+        self.assertEqual(bob.line(), 'ann: hello')
+        bob.say('hi')
+        heard.append(ann.line())
+        self.assertEqual(bob.leave(), ('bob: hi\n', 0))
+        heard.append(ann.line())
+        self.assertEqual('\n'.join(heard) + '\n', printed_by('chat_stream'))
+        self.assertEqual(ann.leave(), ('', 0))
+        self.assertEqual(room.stop(), 0)
+
+    def test_all_members_see_the_same_lines_in_the_same_order(self):
+        self.start_room()
+        members = [self.join(name) for name in ('ann', 'bob', 'cleo')]
+        for later in range(1, 3):
+            for member in members[:later]:
+                self.assertEqual(member.line(), '* %s joined' % ('ann', 'bob', 'cleo')[later])
+        for member in members[:2]:
+            for i in range(LINES):
+                member.say(str(i))
+        heard = [[member.line() for _ in range(2 * LINES)] for member in members]
+        self.assertEqual(heard[0], heard[1])
+        self.assertEqual(heard[0], heard[2])
+        for name in ('ann', 'bob'):
+            own = [line for line in heard[0] if line.startswith(name)]
+            self.assertEqual(own, ['%s: %d' % (name, i) for i in range(LINES)])
+
+    def test_lines_said_before_the_goodbye_arrive(self):
+        self.start_room()
+        ann, bob = self.join('ann'), self.join('bob')
+        self.assertEqual(ann.line(), '* bob joined')
+        said = ['bob: %d' % i for i in range(LINES)]
+        rest, status = bob.leave(''.join('%d\n' % i for i in range(LINES)))
+        self.assertEqual((rest.splitlines(), status), (said, 0))
+        self.assertEqual([ann.line() for _ in range(LINES + 1)], said + ['* bob left'])
+
+    def test_a_name_is_given_once(self):
+        self.start_room()
+        self.join('ann')
+        other = self.start('chat_client', self.config('other'), 'ann')
+        _, status = other.leave()
+        self.assertEqual(status, 1)
+        self.assertIn('ACTR_E_ALREADY_EXISTS: ann is here already', other.errors())
+
+
+
+class Vanishing(Test):
+    """Takes the 10 s after which a silent connection is given up."""
+
+    def test_who_vanishes_has_left(self):
+        self.start_room()
+        ann, bob = self.join('ann'), self.join('bob')
+        self.assertEqual(ann.line(), '* bob joined')
+        bob.process.kill()
+        self.assertEqual(ann.line(), '* bob left')
 
 
 if __name__ == '__main__':
