@@ -247,7 +247,7 @@ static void accepted_mail_survives_kill_at_any_moment(void **state)
 	o = read_oracle(w);
 	v = judge(&o);
 	free(o.records);
-	print_message("kills=%lu accepted=%u twice=%u\n", kills, v.accepted, v.twice);
+	print_message("# kills=%lu accepted=%u twice=%u\n", kills, v.accepted, v.twice);
 	assert_int_equal(v.lost, 0);
 	assert_int_equal(v.out_of_order, 0);
 	assert_int_equal(v.unflagged, 0);

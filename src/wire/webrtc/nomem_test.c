@@ -83,7 +83,7 @@ static void any_allocation_of_a_connection_may_fail(void **st)
 	w->options.connect_timeout_ms = 400;
 	while (!connect_with_failure(w, index))
 		index++;
-	print_message("%ld allocations failed in turn\n", index);
+	print_message("# %ld allocations failed in turn\n", index);
 	assert_true(index > 50);
 	world_free(w);
 	actr_set_allocator(NULL);

@@ -186,7 +186,7 @@ static void defect_46_a_killed_peer_is_noticed_within_a_bound_and_told_once(void
 	assert_int_equal(kill(child, SIGKILL), 0);
 	(void)waitpid(child, NULL, 0);
 	ms = wait_for(&n, ACTR__WIRE_RECOVERING, 16000);
-	print_message("noticed after %u ms\n", ms);
+	print_message("# noticed after %u ms\n", ms);
 	assert_true(ms < 15000);
 	assert_int_equal(n.why.code, ACTR_E_RECOVERING);
 	ms = wait_for(&n, ACTR__WIRE_CLOSED, 25000);
@@ -208,7 +208,7 @@ static void a_peer_that_stood_still_is_found_again_and_nothing_is_lost(void **st
 	(void)wait_for(&n, ACTR__WIRE_RECOVERING, 16000);
 	assert_int_equal(kill(child, SIGCONT), 0);
 	ms = wait_for(&n, ACTR__WIRE_OPEN, 10000);
-	print_message("open again after %u ms\n", ms);
+	print_message("# open again after %u ms\n", ms);
 	assert_true(ms < 5000);
 	while (!n.messages)
 		actr__loop_run(n.loop);
