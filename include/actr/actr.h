@@ -7,6 +7,7 @@
 #include <actr/error.h>
 #include <actr/hooks.h>
 #include <actr/media.h>
+#include <actr/metrics.h>
 #include <actr/node.h>
 #include <actr/service.h>
 #include <actr/stream.h>

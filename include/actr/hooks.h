@@ -24,6 +24,8 @@ typedef struct actr_allocator {
 
 /* NULL restores malloc, realloc and free. Not thread-safe: before the first other call. */
 ACTR_API void actr_set_allocator(const actr_allocator *allocator);
+/* For what the library hands over as a block, e.g. a text. NULL is fine. Any thread. */
+ACTR_API void actr_free(void *block);
 
 typedef enum actr_log_level {
 	ACTR_LOG_ERROR = 0,

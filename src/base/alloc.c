@@ -58,6 +58,11 @@ void actr__free(void *block)
 		current.release(current.user, block);
 }
 
+void actr_free(void *block)
+{
+	actr__free(block);
+}
+
 char *actr__strdup(const char *text)
 {
 	return actr__strndup(text, strlen(text));

@@ -14,5 +14,6 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "base/mpsc.h"
+#include "base/histogram.h"
 
 #endif

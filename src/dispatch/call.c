@@ -87,6 +87,28 @@ static void detach(actr_call *call)
 	actr__list_remove(&call->link);
 }
 
+static void count_start(struct actr__endpoint *ep, const actr_call *call)
+{
+	if (call->kind == CALL_REQUEST)
+		ep->stats.calls_started++;
+	else if (call->kind == CALL_TELL)
+		ep->stats.tells_started++;
+}
+
+static void count_end(struct actr__endpoint *ep, const actr_call *call)
+{
+	struct actr__call_stats *stats = &ep->stats;
+
+	if (call->kind == CALL_REQUEST) {
+		stats->calls_done[actr__outcome(call->result)]++;
+		actr__histogram_add(call->dest_kind >= ACTR_DEST_ACTOR ? &stats->remote_time
+								       : &stats->local_time,
+				    actr__loop_now_ns(ep->loop) - call->start_ns);
+	} else if (call->kind == CALL_TELL) {
+		stats->tells_done[actr__outcome(call->result)]++;
+	}
+}
+
 void call_end(actr_call *call, int result, const actr_error *err)
 {
 	struct actr__endpoint *ep = call->ref->endpoint;
@@ -98,11 +120,8 @@ void call_end(actr_call *call, int result, const actr_error *err)
 	if (result < 0) {
 		call->error = *err;
 		call->error.code = result;
-		ep->calls_failed++;
-		if (result == ACTR_E_TIMEOUT)
-			ep->calls_timed_out++;
 	}
-	ep->calls_done++;
+	count_end(ep, call);
 	atomic_store_explicit(&call->state, CALL_DONE, memory_order_release);
 	actr__list_push(&ep->ended, &call->link);
 	actr__loop_defer(ep->loop, &ep->tell_ended);
@@ -327,7 +346,9 @@ static void start_on_loop(actr_call *call)
 	int rc;
 
 	actr__list_push(&ep->calls, &call->link);
-	call->deadline_ns = actr__loop_now_ns(ep->loop) + (uint64_t)call->timeout_ms * 1000000;
+	count_start(ep, call);
+	call->start_ns = actr__loop_now_ns(ep->loop);
+	call->deadline_ns = call->start_ns + (uint64_t)call->timeout_ms * 1000000;
 	if (call->parent_deadline_ns && call->parent_deadline_ns < call->deadline_ns)
 		call->deadline_ns = call->parent_deadline_ns;
 	actr__timer_init(&call->timer, on_deadline);
@@ -388,6 +409,8 @@ static int start(actr_call *call, enum call_kind kind, void (*on_done)(void *, a
 		start_on_loop(call);
 	} else if (atomic_fetch_add_explicit(&ep->posted, 1, memory_order_relaxed) >= POSTED_MAX) {
 		atomic_fetch_sub_explicit(&ep->posted, 1, memory_order_relaxed);
+		if (kind == CALL_REQUEST)
+			atomic_fetch_add_explicit(&ep->refused, 1, memory_order_relaxed);
 		refuse(call);
 	} else {
 		call->start_task.run = on_start_posted;

@@ -13,6 +13,7 @@
 #include <semaphore.h>
 
 #include <actr/call.h>
+#include <actr/metrics.h>
 #include <actr/node.h>
 
 #include "base/base.h"
@@ -43,6 +44,13 @@ struct actr__endpoint_ops {
 	void (*forget)(struct actr__endpoint *endpoint, const actr_id *id);
 };
 
+/* Outcomes as in <actr/metrics.h>; a call that was refused before the loop is in none of these. */
+struct actr__call_stats {
+	uint64_t calls_started, calls_done[ACTR_METRICS_OUTCOMES];
+	uint64_t tells_started, tells_done[ACTR_METRICS_OUTCOMES];
+	actr_histogram remote_time, local_time; /* of calls */
+};
+
 struct actr__endpoint {
 	const struct actr__endpoint_ops *ops; /* const after init */
 	struct actr__loop *loop;	      /* const after init */
@@ -55,8 +63,9 @@ struct actr__endpoint {
 	struct actr__list ended;	  /* loop: to be told at the end of the turn */
 	struct actr__deferred tell_ended; /* loop */
 	bool closing;			  /* loop: no new calls */
-	uint64_t calls_failed, calls_timed_out, calls_done; /* loop */
-	atomic_uint posted; /* atomic: calls on their way to the loop */
+	struct actr__call_stats stats;	  /* loop */
+	atomic_uint posted;		  /* atomic: calls on their way to the loop */
+	atomic_ullong refused;		  /* atomic: calls that `posted` had no room for */
 	struct actr__streams streams;
 };
 
@@ -108,6 +117,9 @@ struct actr__dispatcher_options {
 struct actr__dispatcher_stats {
 	uint64_t dispatched, answered, failed, faulted, expired, unknown_route;
 	uint32_t in_flight;
+	uint64_t failed_by[ACTR_METRICS_OUTCOMES]; /* [0] is not used */
+	actr_histogram handler_time; /* of one in 64 on the loop, of all on a worker */
+	actr_histogram mailbox_time;
 };
 
 int actr__dispatcher_new(const struct actr__dispatcher_options *options,

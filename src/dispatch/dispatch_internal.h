@@ -51,7 +51,7 @@ struct actr_call {
 
 	struct actr__list link;		/* loop: endpoint->calls or ->ended */
 	struct actr__timer timer;	/* loop */
-	uint64_t deadline_ns;		/* loop */
+	uint64_t start_ns, deadline_ns; /* loop */
 	struct actr__pending pending;	/* loop */
 	struct actr__resolve resolve;	/* loop */
 	struct actr__send *tell_queued; /* loop */
@@ -127,6 +127,7 @@ struct actr__request {
 	struct actr__msg *msg; /* referenced: memory of the slices; or NULL */
 	actr_call *memory;     /* the same for a call in process */
 	uint64_t deadline_ns;  /* 0: none */
+	uint64_t start_ns;     /* 0: its time is not measured */
 	bool tell, redelivered;
 	uint8_t lane;
 	struct actr__mail *mail; /* loop; or NULL */

@@ -132,6 +132,21 @@ static uint64_t deadline_of(struct actr__dispatcher *d, const struct actr__mail 
 	return now + (uint64_t)(timeout_ms - (*ret_expired ? timeout_ms : waited_ms)) * 1000000;
 }
 
+/* One that came back from the table has no loop time; one of an earlier life no sensible time. */
+static void count_wait(struct actr__dispatcher *d, const struct actr__mail *mail)
+{
+	uint64_t now = actr__loop_now_ns(d->options.endpoint->loop);
+	int64_t waited_ms;
+
+	if (mail->submitted_ns) {
+		actr__histogram_add(&d->stats.mailbox_time, now - mail->submitted_ns);
+	} else if (!mail->redelivered) {
+		waited_ms = actr__clock_wall_ms() - mail->accepted_ms;
+		actr__histogram_add(&d->stats.mailbox_time,
+				    waited_ms > 0 ? (uint64_t)waited_ms * 1000000 : 0);
+	}
+}
+
 static void run_mail(struct actr__dispatcher *d, struct actr__mail *mail)
 {
 	struct actr__envelope *e = &mail->msg->envelope;
@@ -139,6 +154,7 @@ static void run_mail(struct actr__dispatcher *d, struct actr__mail *mail)
 	uint64_t deadline_ns;
 	bool expired;
 
+	count_wait(d, mail);
 	deadline_ns = deadline_of(d, mail, &expired);
 	if (expired) {
 		answer_expired(d, mail);

@@ -79,6 +79,7 @@ struct actr_node {
 	atomic_bool shutting_down; /* asked for */
 
 	enum node_state state;		   /* loop */
+	uint64_t started_ms;		   /* loop: its time */
 	struct actr__ws *socket;	   /* loop: to the signaling server, or NULL */
 	struct actr__signaling *signaling; /* loop */
 	struct actr__transport *transport; /* loop */
@@ -122,6 +123,8 @@ void node_start_failed(struct actr_node *node, const actr_error *why);
 int network_connect(struct actr_node *node, actr_error *err);
 int network_build(struct actr_node *node, actr_error *err);
 void network_free(struct actr_node *node);
+/* The public name of a peer's state. */
+actr_state node_peer_state(enum actr__peer_state state);
 
 /* stop.c: loop. */
 void node_stop_on_loop(struct actr_node *node);

@@ -328,8 +328,7 @@ static void on_message(void *owner, const actr_id *from, struct actr__msg *msg)
 	actr__gate_receive(node->endpoint.gate, from, msg);
 }
 
-static void on_peer(void *owner, const actr_id *id, uint64_t session, enum actr__peer_state state,
-		    const char *detail, const actr_error *why)
+actr_state node_peer_state(enum actr__peer_state state)
 {
 	static const actr_state states[] = {
 		[ACTR__PEER_IDLE] = ACTR_STATE_IDLE,
@@ -337,8 +336,15 @@ static void on_peer(void *owner, const actr_id *id, uint64_t session, enum actr_
 		[ACTR__PEER_OPEN] = ACTR_STATE_CONNECTED,
 		[ACTR__PEER_RECOVERING] = ACTR_STATE_RECOVERING,
 	};
+
+	return states[state];
+}
+
+static void on_peer(void *owner, const actr_id *id, uint64_t session, enum actr__peer_state state,
+		    const char *detail, const actr_error *why)
+{
 	actr_event event = {.kind = ACTR_EVENT_PEER,
-			    .state = states[state],
+			    .state = node_peer_state(state),
 			    .id = id,
 			    .session = session,
 			    .detail = detail,

@@ -33,6 +33,7 @@ void node_start_on_loop(struct actr_node *node)
 	actr_error err = ACTR_ERROR_INIT;
 
 	node->state = NODE_STARTING;
+	node->started_ms = actr__loop_now_ms(node->loop);
 	if (atomic_load(&node->shutting_down)) {
 		ACTR_FAIL(&err, ACTR_E_UNAVAILABLE, "the node is shutting down");
 		node_start_failed(node, &err);

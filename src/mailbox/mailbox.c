@@ -192,6 +192,7 @@ static int admit(struct actr__mailbox *m, struct actr__msg *msg, const actr_id *
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a mail");
 	}
 	entry->sender = from;
+	entry->mail.submitted_ns = actr__loop_now_ns(m->loop);
 	rc = m->ops->submit(m, entry, err);
 	if (rc < 0) {
 		entry->mail.msg = NULL; /* stays the caller's */
@@ -282,12 +283,22 @@ int actr__mailbox_bury_bytes(struct actr__mailbox *m, const struct actr__dead_le
 	return rc;
 }
 
+static void count_oldest(const struct class_queue *queue, int64_t *oldest_ms)
+{
+	int64_t ms = queue->count ? entry_of_link(queue->ready.next)->mail.accepted_ms : 0;
+
+	if (ms && (!*oldest_ms || ms < *oldest_ms))
+		*oldest_ms = ms;
+}
+
 void actr__mailbox_stats(const struct actr__mailbox *m, struct actr__mailbox_stats *ret)
 {
 	*ret = m->stats;
 	ret->bytes = m->quota.bytes;
 	ret->queued = 0;
+	ret->oldest_ms = 0;
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		count_oldest(&m->classes[c], &ret->oldest_ms);
 		ret->queued_class[c] = m->classes[c].count + m->classes[c].spilled;
 		ret->queued += ret->queued_class[c];
 	}

@@ -25,9 +25,10 @@ struct actr__mail {
 	struct actr__msg *msg;	/* bytes as received; envelope decoded */
 	actr_id sender;
 	void *user; /* the submitter's; NULL when read back from the table, so it owns nothing */
-	int64_t accepted_ms; /* wall clock */
-	uint32_t attempts;   /* of earlier lives of the process */
-	uint8_t mail_class;  /* enum actr__mail_class */
+	int64_t accepted_ms;   /* wall clock */
+	uint64_t submitted_ns; /* loop time; 0 when read back from the table */
+	uint32_t attempts;     /* of earlier lives of the process */
+	uint8_t mail_class;    /* enum actr__mail_class */
 	bool redelivered;
 };
 
@@ -54,6 +55,7 @@ struct actr__mailbox_stats {
 	uint64_t in_flight; /* taken and not settled */
 	uint64_t queued_class[3];
 	uint64_t bytes;
+	int64_t oldest_ms; /* wall clock: when the first in line was accepted; 0: nobody waits */
 	uint64_t accepted_total, acked_total, buried_total, refused_total, redelivered_total;
 	uint64_t groups_total; /* commits */
 	uint64_t dead_letters;
