@@ -14,7 +14,7 @@ ifdef WERROR
 SETUP += -Dwerror=true
 endif
 
-.PHONY: help deps build test demo interop bench fuzz check check-long format clean install
+.PHONY: help deps build test demo interop bench bench-peers fuzz check check-long format clean install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ bench: build ## measure: one JSON line each
 
 fuzz: deps ## fuzz every parser of foreign bytes with clang's libFuzzer (SECONDS=60 each, TARGETS="sdp stun")
 	@tools/run-fuzz $(or $(SECONDS),60) $(TARGETS)
+
+bench-peers: build ## ours beside NATS and gRPC, the same work in one run (installs them)
+	@tools/bench-peers $(BUILD)
 
 check: ## style and room rules
 	@tools/check-rooms.py
