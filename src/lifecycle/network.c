@@ -158,7 +158,8 @@ static void on_relay(void *owner, const actr_id *from, const struct actr__signal
 {
 	struct actr_node *node = owner;
 
-	if (node->transport && node->state != NODE_STOPPING)
+	/* Also while it stops, until its calls end: on_stop may call whom it never called before. */
+	if (node->transport && !node->endpoint.closing)
 		actr__transport_signal(node->transport, from, signal);
 }
 

@@ -58,8 +58,10 @@ struct actor {
 	bool call_on_start;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned started, stopped, registered, disconnected;
+	unsigned started, stopped, registered, disconnected, connections;
 	int on_start_call_code;
+	const actr_dest *call_on_stop[2]; /* or NULL */
+	int on_stop_call_code;		  /* the sum of both */
 	actr_id caller;
 	bool had_caller;
 	actr_ref *ref;
@@ -116,8 +118,14 @@ static int on_start(void *self, actr_ctx *ctx)
 
 static void on_stop(void *self, actr_ctx *ctx)
 {
-	(void)ctx;
-	((struct actor *)self)->stopped++;
+	struct actor *a = self;
+
+	a->stopped++;
+	for (unsigned i = 0; i < 2; i++) {
+		if (a->call_on_stop[i])
+			a->on_stop_call_code += call_text(actr_ctx_ref(ctx), a->call_on_stop[i],
+							  "last words", ctx, NULL);
+	}
 }
 
 static void on_event(void *self, const actr_event *event)
@@ -129,6 +137,8 @@ static void on_event(void *self, const actr_event *event)
 		a->registered++;
 	if (event->kind == ACTR_EVENT_SIGNALING && event->state == ACTR_STATE_DISCONNECTED)
 		a->disconnected++;
+	if (event->kind == ACTR_EVENT_PEER && event->state == ACTR_STATE_CONNECTED)
+		a->connections++;
 	pthread_cond_broadcast(&a->changed);
 	pthread_mutex_unlock(&a->lock);
 }
@@ -263,6 +273,44 @@ static void the_shell_calls_its_workload_in_process(void **state)
 	actor_stop(&a);
 	/* A blocking call of on_start to its own worker cannot be served by it: it says so. */
 	assert_int_equal(a.on_start_call_code, ACTR_E_WOULD_BLOCK);
+}
+
+static void defect_10_on_stop_runs_once_and_its_calls_still_leave(void **state)
+{
+	actr_error err = ACTR_ERROR_INIT;
+	struct actor known, unknown, a;
+	actr_dest to_known, to_unknown;
+	actr_id id;
+	actr_ref *other;
+
+	(void)state;
+	actor_init(&known);
+	actor_init(&unknown);
+	actor_init(&a);
+	a.executor = ACTR_EXECUTOR_WORKER; /* may block */
+	a.call_on_stop[0] = &to_known;
+	a.call_on_stop[1] = &to_unknown;
+	assert_int_equal(actor_start(&known, server.ready, true, &err), 0);
+	assert_int_equal(actor_start(&unknown, server.ready, true, &err), 0);
+	assert_int_equal(actor_start(&a, server.ready, false, &err), 0);
+	id = actr_ref_id(known.ref);
+	to_known = actr_dest_actor(&id);
+	id = actr_ref_id(unknown.ref);
+	to_unknown = actr_dest_actor(&id);
+	assert_int_equal(call_text(a.ref, &to_known, "first", NULL, &err), 0);
+	assert_int_equal(a.stopped, 0);
+	other = actr_ref_ref(a.ref);
+	actr_ref_shutdown(other);
+	actr_ref_shutdown(a.ref);
+	actor_stop(&a);
+	actr_ref_unref(other);
+	assert_int_equal(a.stopped, 1);
+	assert_int_equal(a.on_stop_call_code, 0);
+	assert_int_equal(a.connections, 2); /* the known one's was not closed before */
+	assert_true(unknown.had_caller);
+	actor_stop(&unknown);
+	actor_stop(&known);
+	assert_int_equal(known.stopped, 1);
 }
 
 static void a_durable_mailbox_is_on_the_way_too(void **state)
@@ -449,6 +497,7 @@ int main(int argc, char **argv)
 		SERVER_TEST(a_client_calls_a_service_over_webrtc),
 		SERVER_TEST(both_directions_share_what_there_is),
 		SERVER_TEST(the_shell_calls_its_workload_in_process),
+		SERVER_TEST(defect_10_on_stop_runs_once_and_its_calls_still_leave),
 		SERVER_TEST(a_durable_mailbox_is_on_the_way_too),
 		SERVER_TEST(each_failure_of_start_has_its_own_error_and_leaves_nothing),
 		SERVER_TEST(shutdown_leaves_no_thread_and_no_descriptor_behind),
