@@ -75,10 +75,14 @@ def good(out, proto):
     check(f"{base}: is generated", text if status else "")
     for suffix in (".actr.h", ".actr.c"):
         check(f"{base}: {suffix} is as in golden/", compare(out, base + suffix))
-    for name, command in COMPILERS.items():
-        code, text = run(*command, "-I" + out, "-I" + os.path.join(ROOT, "include"),
-                         os.path.join(out, base + ".actr.c"), "-o", os.path.join(out, "x.o"))
-        check(f"defect_15_{base}: compiles as {name}", text if code else "")
+    for name in COMPILERS:
+        check(*defect_15_a_generated_file_compiles_as(name, out, base))
+
+
+def defect_15_a_generated_file_compiles_as(name, out, base):
+    code, text = run(*COMPILERS[name], "-I" + out, "-I" + os.path.join(ROOT, "include"),
+                     os.path.join(out, base + ".actr.c"), "-o", os.path.join(out, "x.o"))
+    return f"defect_15_{base}: compiles as {name}", text if code else ""
 
 
 def bad(out, proto):
