@@ -133,7 +133,7 @@ static void join(struct nats *n, const char *port, const char *subject)
 {
 	static const char hello[] = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n";
 	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons((uint16_t)atoi(port)),
+				 .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	char line[100];
 	int on = 1;
