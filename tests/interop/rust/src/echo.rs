@@ -26,6 +26,17 @@ impl RpcRequest for EchoRequest {
     }
 }
 
+/// Asks for a route that no service has.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Nothing {}
+
+impl RpcRequest for Nothing {
+    type Response = EchoResponse;
+    fn route_key() -> &'static str {
+        "echo.EchoService.Nothing"
+    }
+}
+
 /// Told to the own workload once the node is up: the handler of it has a context that can reach other
 /// actors and lives as long as we like, which callbacks and the shell do not have.
 #[derive(Clone, PartialEq, prost::Message)]

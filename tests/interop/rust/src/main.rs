@@ -1,12 +1,16 @@
 //! actr-interop-peer: a node of the original Rust runtime to test ours against.
 //!
 //!     actr-interop-peer service CONFIG
-//!     actr-interop-peer client CONFIG [--mode call|tell|stream|media|fail] [--count N] [--size B]
-//!                                     [--concurrency C] [--type MANUFACTURER:NAME]
+//!     actr-interop-peer client CONFIG [--mode MODE] [--count N] [--size B] [--concurrency C]
+//!                                     [--type MANUFACTURER:NAME] [--expect ID]
+//!
+//! MODE is call, discover, tell, stream, large, fail, hold, restart, media (client.rs), or raw-tell,
+//! raw-duplicate, raw-stream (raw.rs).
 
 mod client;
 mod echo;
 mod peer;
+mod raw;
 mod service;
 
 use std::error::Error;
@@ -58,16 +62,23 @@ async fn serve(config: &str) -> Fallible<ExitCode> {
 }
 
 async fn ask(config: &str, plan: Plan) -> Fallible<ExitCode> {
+    if plan.mode.starts_with("raw-") {
+        return Ok(print(raw::run(&ConfigParser::from_file(config)?, &plan).await?));
+    }
     let (client, mut report) = Client::new(plan);
     let node = start(config, Peer::Client(client)).await?;
-    let Report { fields, errors } = report.recv().await.ok_or("no report")?;
-    for error in &errors {
-        eprintln!("{error}");
-    }
-    println!("{{{fields}}}");
+    let code = print(report.recv().await.ok_or("no report")?);
     node.shutdown();
     node.wait_for_shutdown().await;
-    Ok(ExitCode::from(u8::from(!errors.is_empty())))
+    Ok(code)
+}
+
+fn print(Report { fields, errors }: Report) -> ExitCode {
+    for error in &errors {
+        eprintln!("interop: {error}");
+    }
+    println!("{{{fields}}}");
+    ExitCode::from(u8::from(!errors.is_empty()))
 }
 
 fn plan(options: &[&str]) -> Fallible<Plan> {
@@ -77,6 +88,7 @@ fn plan(options: &[&str]) -> Fallible<Plan> {
         size: 64,
         concurrency: 1,
         service: actr_type("acme", "echo.EchoService"),
+        expect: String::new(),
     };
     for pair in options.chunks(2) {
         let [name, value] = *pair else { return Err(format!("{} needs a value", pair[0]).into()) };
@@ -84,6 +96,7 @@ fn plan(options: &[&str]) -> Fallible<Plan> {
             "--mode" => plan.mode = value.into(),
             "--count" => plan.count = value.parse()?,
             "--size" => plan.size = value.parse()?,
+            "--expect" => plan.expect = value.into(),
             "--concurrency" => plan.concurrency = value.parse()?,
             "--type" => {
                 let halves = value.split_once(':').ok_or("--type wants MANUFACTURER:NAME")?;

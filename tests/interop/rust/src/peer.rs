@@ -47,7 +47,11 @@ impl MessageDispatcher for Dispatcher {
             }
             (Peer::Service(service), RUN_ROUTE, None) => service.run(ctx).await,
             (Peer::Client(client), RUN_ROUTE, None) => client.run(ctx).await,
-            // The original answers tells and takes such answers for requests: a client's end here.
+            // The original takes an answer that nobody waits for for a request.
+            (Peer::Client(client), ECHO_ROUTE, Some(_)) => {
+                client.note_stray();
+                Err(ProtocolError::UnknownRoute(envelope.route_key))
+            }
             _ => Err(ProtocolError::UnknownRoute(envelope.route_key)),
         }
     }

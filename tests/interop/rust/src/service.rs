@@ -1,10 +1,12 @@
-//! The echo service. Plain data is echoed; a few texts ask for more (see `answer`).
+//! The echo service. Plain data is echoed; a few texts ask for more (see `answer`). The C service in
+//! ../../c/service.c knows the same texts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actr_framework::{Context, DataStream, Dest, MediaSample};
-use actr_protocol::{ActorResult, ActrId, ProtocolError};
+use actr_protocol::{ActorResult, ActrId, ActrIdExt, ProtocolError};
 use bytes::Bytes;
 use tokio::sync::{mpsc, Mutex};
 
@@ -40,6 +42,15 @@ impl Service {
         let text = String::from_utf8_lossy(&data).into_owned();
         match text.split_once(':').unwrap_or((&text, "")) {
             ("fail", "") => Err(ProtocolError::TransportError("asked to fail".into())),
+            ("fault", "") => panic!("asked to"),
+            ("caller", "") => {
+                let caller = ctx.caller_id().map(ActrIdExt::to_string_repr);
+                Ok(caller.unwrap_or_default().into())
+            }
+            ("late", ms) => {
+                tokio::time::sleep(Duration::from_millis(ms.parse().unwrap_or(0))).await;
+                Ok(data)
+            }
             ("tell", _) => {
                 self.seen.tells.fetch_add(1, Ordering::Relaxed);
                 Ok(Bytes::new())
