@@ -45,7 +45,8 @@ typedef enum actr_state {
 	ACTR_STATE_NORMAL = 8,
 	ACTR_STATE_DEAD_LETTER = 9,
 	ACTR_STATE_FAILED = 10,
-	ACTR_STATE_UP = 11
+	ACTR_STATE_UP = 11,
+	ACTR_STATE_CONGESTED = 12
 } actr_state;
 
 /* Borrowed for the time of the callback. */
@@ -58,6 +59,7 @@ typedef struct actr_event {
 	const actr_error *why; /* NULL unless something failed */
 	uint64_t session;      /* of the peer connection, counting from 1 */
 	actr_lane lane;
+	uint64_t elapsed_ms; /* SIGNALING, PEER: in the state before; 0 when that was idle */
 } actr_event;
 
 typedef struct actr_workload {

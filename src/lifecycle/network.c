@@ -336,25 +336,27 @@ actr_state node_peer_state(enum actr__peer_state state)
 		[ACTR__PEER_CONNECTING] = ACTR_STATE_CONNECTING,
 		[ACTR__PEER_OPEN] = ACTR_STATE_CONNECTED,
 		[ACTR__PEER_RECOVERING] = ACTR_STATE_RECOVERING,
+		[ACTR__PEER_DISCONNECTED] = ACTR_STATE_DISCONNECTED,
 	};
 
 	return states[state];
 }
 
-static void on_peer(void *owner, const actr_id *id, uint64_t session, enum actr__peer_state state,
-		    const char *detail, const actr_error *why)
+static void on_peer(void *owner, const struct actr__peer_change *change)
 {
 	actr_event event = {.kind = ACTR_EVENT_PEER,
-			    .state = node_peer_state(state),
-			    .id = id,
-			    .session = session,
-			    .detail = detail,
-			    .why = why};
+			    .state = node_peer_state(change->state),
+			    .id = change->id,
+			    .session = change->session,
+			    .elapsed_ms = change->elapsed_ms,
+			    .detail = change->detail,
+			    .why = change->why};
 	char text[ACTR_ID_TEXT_SIZE];
 
 	ACTR_DEBUG("peer", "id=%s session=%llu state=%d %s%s",
-		   actr_id_format(id, text, sizeof text), (unsigned long long)session, (int)state,
-		   detail, why ? why->message : "");
+		   actr_id_format(change->id, text, sizeof text),
+		   (unsigned long long)change->session, (int)change->state, change->detail,
+		   change->why ? change->why->message : "");
 	node_tell(owner, &event);
 }
 
@@ -375,11 +377,12 @@ static int on_signal(void *owner, const actr_id *to, const struct actr__signal *
 	return actr__signaling_relay(node->signaling, to, signal, err);
 }
 
-static void on_writable(void *owner, const actr_id *id, unsigned lane)
+static void on_lane(void *owner, const actr_id *id, uint64_t session, unsigned lane, bool congested)
 {
 	actr_event event = {.kind = ACTR_EVENT_LANE,
-			    .state = ACTR_STATE_NORMAL,
+			    .state = congested ? ACTR_STATE_CONGESTED : ACTR_STATE_NORMAL,
 			    .id = id,
+			    .session = session,
 			    .lane = (actr_lane)lane,
 			    .detail = ""};
 
@@ -391,7 +394,7 @@ static const struct actr__transport_events transport_events = {
 	.on_peer = on_peer,
 	.on_lost = on_lost,
 	.on_signal = on_signal,
-	.on_writable = on_writable,
+	.on_lane = on_lane,
 };
 
 /* --- gate --- */

@@ -46,6 +46,39 @@ int peer_new(struct actr__transport *t, const actr_id *id, struct peer **ret_pee
 	return 0;
 }
 
+/* --- telling --- */
+
+static void tell(struct peer *peer, enum actr__peer_state state, const char *detail,
+		 const actr_error *why)
+{
+	struct actr__transport *t = peer->transport;
+	uint64_t now = actr__loop_now_ms(t->loop);
+	struct actr__peer_change change = {
+		.id = &peer->id,
+		.session = peer->session,
+		.state = state,
+		.elapsed_ms = peer->state == ACTR__PEER_IDLE ? 0 : now - peer->state_since_ms,
+		.detail = detail,
+		.why = why,
+	};
+
+	if (peer->state == state)
+		return;
+	peer->state = state;
+	peer->state_since_ms = now;
+	t->events->on_peer(t->owner, &change);
+}
+
+void peer_set_congested(struct peer *peer, unsigned lane, bool congested)
+{
+	struct actr__transport *t = peer->transport;
+
+	if (peer->congested[lane] == congested)
+		return;
+	peer->congested[lane] = congested;
+	t->events->on_lane(t->owner, &peer->id, peer->session, lane, congested);
+}
+
 void peer_unref(struct peer *peer)
 {
 	if (--peer->refs == 0)
@@ -68,6 +101,8 @@ void peer_settle(struct peer *peer)
 	actr__timer_stop(peer->transport->loop, &peer->redial);
 	actr__map_remove(&peer->transport->peers, &peer->node);
 	peer->listed = false;
+	if (!peer->transport->freeing)
+		tell(peer, ACTR__PEER_IDLE, "", NULL);
 	peer_unref(peer);
 }
 
@@ -168,21 +203,21 @@ int peer_enqueue(struct peer *peer, unsigned lane, actr_bytes message, uint64_t 
 
 static void flush_lane(struct peer *peer, unsigned lane)
 {
-	bool had = !actr__list_empty(&peer->queue[lane]);
-
 	while (peer->state == ACTR__PEER_OPEN && !actr__list_empty(&peer->queue[lane])) {
 		struct actr__send *send =
 			container_of(peer->queue[lane].next, struct actr__send, link);
 		actr_error err = ACTR_ERROR_INIT;
-		int rc = peer_send_now(peer, lane, send->part,
-				       actr__bytes(send->bytes, send->size), &err);
+		int rc = peer_send_now(peer, lane, send->part, actr__bytes(send->bytes, send->size),
+				       &err);
 
+		if (rc == ACTR_E_WOULD_BLOCK)
+			peer_set_congested(peer, lane, true);
 		if (rc == ACTR_E_WOULD_BLOCK || rc == ACTR_E_CLOSED)
 			return;
 		send_end(send, rc < 0 ? &err : NULL);
 	}
-	if (had && actr__list_empty(&peer->queue[lane]))
-		peer->transport->events->on_writable(peer->transport->owner, &peer->id, lane);
+	if (actr__list_empty(&peer->queue[lane]))
+		peer_set_congested(peer, lane, false);
 }
 
 void peer_fail_queue(struct peer *peer, const actr_error *why)
@@ -199,17 +234,6 @@ void peer_fail_queue(struct peer *peer, const actr_error *why)
 }
 
 /* --- the wire --- */
-
-static void tell(struct peer *peer, enum actr__peer_state state, const char *detail,
-		 const actr_error *why)
-{
-	struct actr__transport *t = peer->transport;
-
-	if (peer->state == state)
-		return;
-	peer->state = state;
-	t->events->on_peer(t->owner, &peer->id, peer->session, state, detail, why);
-}
 
 /* What is queued waits for the next try, or fails when trying again is of no use. */
 static void plan_redial(struct peer *peer, bool opened, const actr_error *why)
@@ -237,7 +261,9 @@ static void lose_wire(struct peer *peer, const actr_error *why_borrowed)
 	peer->refs++;
 	peer->failures = opened ? 0 : peer->failures + 1;
 	peer->wire = actr__wire_unref(peer->wire);
-	tell(peer, ACTR__PEER_IDLE, "", &why);
+	for (unsigned i = 0; i < LANE_COUNT; i++)
+		peer_set_congested(peer, i, false);
+	tell(peer, ACTR__PEER_DISCONNECTED, "", &why);
 	t->events->on_lost(t->owner, &peer->id, session, &why);
 	if (!peer->wire && peer->listed)
 		plan_redial(peer, opened, &why);
@@ -259,11 +285,10 @@ void peer_connect(struct peer *peer)
 	if (peer->wire || actr__timer_is_set(&peer->redial))
 		return;
 	peer->session = ++t->last_session;
+	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
 	if (t->maker.dial(t->maker.user, &peer->id, &wire_events, peer, peer->session, &peer->wire,
 			  &err) < 0)
 		lose_wire(peer, &err);
-	else
-		tell(peer, ACTR__PEER_CONNECTING, "", NULL);
 }
 
 int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error *err)
@@ -295,7 +320,7 @@ static void on_state(void *owner, struct actr__wire *wire, enum actr__wire_state
 		     const actr_error *why)
 {
 	struct peer *peer = owner;
-	actr_error closed = ACTR_ERROR_INIT;
+	actr_error err = ACTR_ERROR_INIT;
 
 	if (wire != peer->wire)
 		return;
@@ -305,11 +330,12 @@ static void on_state(void *owner, struct actr__wire *wire, enum actr__wire_state
 		on_open(peer);
 		break;
 	case ACTR__WIRE_RECOVERING:
-		tell(peer, ACTR__PEER_RECOVERING, "", why);
+		ACTR_FAIL(&err, ACTR_E_RECOVERING, "the path to the peer was lost");
+		tell(peer, ACTR__PEER_RECOVERING, "", why ? why : &err);
 		break;
 	case ACTR__WIRE_CLOSED:
-		ACTR_FAIL(&closed, ACTR_E_UNAVAILABLE, "the connection was closed");
-		lose_wire(peer, why ? why : &closed);
+		ACTR_FAIL(&err, ACTR_E_UNAVAILABLE, "the connection was closed");
+		lose_wire(peer, why ? why : &err);
 		break;
 	case ACTR__WIRE_CONNECTING:
 		break;

@@ -78,8 +78,8 @@ int actr__transport_send(struct actr__transport *t, const actr_id *to, unsigned 
 			 struct actr__send **ret_queued, actr_error *err)
 {
 	struct peer *peer = peer_find(t, to);
-	bool part = lane & ACTR__SEND_PART;
-	int rc;
+	bool part = lane & ACTR__SEND_PART, was_refused;
+	int rc = 0;
 
 	lane &= ~ACTR__SEND_PART;
 	if (lane >= LANE_COUNT || !message.size)
@@ -96,11 +96,15 @@ int actr__transport_send(struct actr__transport *t, const actr_id *to, unsigned 
 		if (rc != ACTR_E_WOULD_BLOCK && rc != ACTR_E_CLOSED)
 			return rc;
 	}
-	rc = peer_enqueue(peer, part ? lane | ACTR__SEND_PART : lane, message, expires_ns, on_done, user, ret_queued, err);
+	was_refused = rc == ACTR_E_WOULD_BLOCK;
+	rc = peer_enqueue(peer, part ? lane | ACTR__SEND_PART : lane, message, expires_ns, on_done,
+			  user, ret_queued, err);
 	if (rc < 0) {
 		peer_settle(peer);
 		return rc;
 	}
+	if (was_refused)
+		peer_set_congested(peer, lane, true);
 	peer_connect(peer);
 	return 1;
 }

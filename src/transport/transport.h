@@ -17,26 +17,44 @@
 struct actr__transport;
 struct actr__send; /* a queued message */
 
+/*
+ * idle → connecting → open ⇄ recovering → disconnected → connecting … → idle. Each session ends in
+ * disconnected, with its reason; idle means that the peer is forgotten.
+ */
 enum actr__peer_state {
 	ACTR__PEER_IDLE,
 	ACTR__PEER_CONNECTING,
 	ACTR__PEER_OPEN,
 	ACTR__PEER_RECOVERING,
+	ACTR__PEER_DISCONNECTED,
+};
+
+struct actr__peer_change {
+	const actr_id *id;
+	uint64_t session; /* counting from 1 */
+	enum actr__peer_state state;
+	uint64_t elapsed_ms;   /* in the state before; 0 when that was idle */
+	const char *detail;    /* the path when open, else "" */
+	const actr_error *why; /* when recovering or disconnected, else NULL */
 };
 
 struct actr__transport_events {
 	/* One reference of msg passes. `from` is who the connection was made with, borrowed. */
 	void (*on_message)(void *owner, const actr_id *from, struct actr__msg *msg);
-	/* Each transition once. why: NULL unless something failed. detail: the path when open. */
-	void (*on_peer)(void *owner, const actr_id *id, uint64_t session,
-			enum actr__peer_state state, const char *detail, const actr_error *why);
+	/* Each transition once. Must not call the transport: it may be in the middle of something.
+	 */
+	void (*on_peer)(void *owner, const struct actr__peer_change *change);
 	/* The session ended: what was sent on it and needs an answer will not get one. */
 	void (*on_lost)(void *owner, const actr_id *id, uint64_t session, const actr_error *why);
 	/* Relay this to the peer. A negative result fails the connection attempt. */
 	int (*on_signal)(void *owner, const actr_id *to, const struct actr__signal *signal,
 			 actr_error *err);
-	/* A lane that had a queue has none any more. */
-	void (*on_writable)(void *owner, const actr_id *id, unsigned lane);
+	/*
+	 * The open connection takes no more on this lane, so that messages queue here; or their
+	 * queue has emptied, or the session ended. Each once. Must not call the transport either.
+	 */
+	void (*on_lane)(void *owner, const actr_id *id, uint64_t session, unsigned lane,
+			bool congested);
 };
 
 /* How wires are made: WebRTC in the product, simulated ones in tests. */

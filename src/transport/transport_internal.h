@@ -12,6 +12,8 @@ struct peer {
 	struct actr__wire *wire; /* current, or NULL */
 	uint64_t session;	 /* number of the current or last wire */
 	enum actr__peer_state state;
+	uint64_t state_since_ms;	     /* loop time */
+	bool congested[LANE_COUNT];	     /* told */
 	struct actr__list queue[LANE_COUNT]; /* struct actr__send */
 	size_t queued_bytes;
 	unsigned refs;	   /* the map, and calls under way */
@@ -56,6 +58,8 @@ void peer_drop_wire(struct peer *peer, const actr_error *why);
 void peer_settle(struct peer *peer);
 /* Fail everything that is queued. */
 void peer_fail_queue(struct peer *peer, const actr_error *why);
+/* Tell it when it changes. */
+void peer_set_congested(struct peer *peer, unsigned lane, bool congested);
 /* The wire is open. */
 int peer_send_now(struct peer *peer, unsigned lane, bool part, actr_bytes message, actr_error *err);
 /* `lane` may carry ACTR__SEND_PART. */

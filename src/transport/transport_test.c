@@ -19,8 +19,11 @@ struct end {
 	struct actr__transport *transport;
 	actr_id id;
 	struct end *other;
-	char got[4096]; /* what arrived, one after the other */
-	char states[128];
+	char got[4096];		      /* what arrived, one after the other */
+	char states[128];	      /* idle, connecting, open, recovering, disconnected */
+	uint64_t session, elapsed_ms; /* of the last change */
+	int why_code;
+	char lanes[128]; /* +session.lane, congested; -session.lane, clear */
 	unsigned lost;
 	int last_lost_code;
 	unsigned sent_ok, sent_failed;
@@ -45,17 +48,15 @@ static void on_message(void *owner, const actr_id *from, struct actr__msg *msg)
 	actr__msg_unref(msg);
 }
 
-static void on_peer(void *owner, const actr_id *id, uint64_t session, enum actr__peer_state state,
-		    const char *detail, const actr_error *why)
+static void on_peer(void *owner, const struct actr__peer_change *change)
 {
 	struct end *end = owner;
 	size_t used = strlen(end->states);
 
-	(void)id;
-	(void)session;
-	(void)detail;
-	(void)why;
-	snprintf(end->states + used, sizeof end->states - used, "%c", "icor"[state]);
+	snprintf(end->states + used, sizeof end->states - used, "%c", "icord"[change->state]);
+	end->session = change->session;
+	end->elapsed_ms = change->elapsed_ms;
+	end->why_code = change->why ? change->why->code : 0;
 }
 
 static void on_lost(void *owner, const actr_id *id, uint64_t session, const actr_error *why)
@@ -80,15 +81,18 @@ static int on_signal(void *owner, const actr_id *to, const struct actr__signal *
 	return 0;
 }
 
-static void on_writable(void *owner, const actr_id *id, unsigned lane)
+static void on_lane(void *owner, const actr_id *id, uint64_t session, unsigned lane, bool congested)
 {
-	(void)owner;
-	(void)id;
-	(void)lane;
+	struct end *end = owner;
+	size_t used = strlen(end->lanes);
+
+	assert_true(actr__id_same(id, &end->other->id));
+	snprintf(end->lanes + used, sizeof end->lanes - used, "%c%u.%u,", congested ? '+' : '-',
+		 (unsigned)session, lane);
 }
 
 static const struct actr__transport_events events = {on_message, on_peer, on_lost, on_signal,
-						     on_writable};
+						     on_lane};
 
 static int dial(void *user, const actr_id *peer, const struct actr__wire_events *wire_events,
 		void *owner, uint64_t session, struct actr__wire **ret, actr_error *err)
@@ -235,7 +239,7 @@ static void defect_2_after_a_loss_the_next_send_dials_anew(void **state)
 	assert_int_equal(send_text(&w->a, "2", 1000, NULL), 1);
 	actr__loop_advance(w->loop, 50);
 	assert_string_equal(w->b.got, "1,2,");
-	assert_string_equal(w->a.states, "coico");
+	assert_string_equal(w->a.states, "codico");
 }
 
 static void defect_26_closing_all_tells_each_loss_once(void **state)
@@ -249,7 +253,7 @@ static void defect_26_closing_all_tells_each_loss_once(void **state)
 	actr__loop_advance(w->loop, 50);
 	assert_int_equal(w->a.lost, 1);
 	assert_int_equal(w->b.lost, 1);
-	assert_string_equal(w->a.states, "coi");
+	assert_string_equal(w->a.states, "codi");
 	assert_int_equal(actr__transport_peer_count(w->b.transport), 0);
 }
 
@@ -309,6 +313,80 @@ static void a_recovering_connection_holds_sends_and_then_gives_them(void **state
 	actr__loop_advance(w->loop, 5);
 	assert_string_equal(w->b.got, "1,2,");
 	assert_string_equal(w->a.states, "coro");
+}
+
+static void defect_50_the_sequence_of_states_is_complete(void **state)
+{
+	struct world *w = *state;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	actr__sim_set_recovering(&w->net, true);
+	actr__loop_advance(w->loop, 100);
+	actr__sim_set_recovering(&w->net, false);
+	actr__loop_advance(w->loop, 5);
+	assert_string_equal(w->a.states, "coro");
+	actr__sim_set_recovering(&w->net, true);
+	send_text(&w->a, "2", 60000, NULL);
+	actr__sim_cut(&w->net, "the cable was pulled");
+	actr__loop_advance(w->loop, 50);
+	/* What waited begins the next session at once. */
+	assert_string_equal(w->a.states, "corordco");
+	assert_int_equal(w->a.session, 2);
+	actr__transport_close_all(w->a.transport);
+	assert_string_equal(w->a.states, "corordcodi");
+	assert_int_equal(w->a.session, 2);
+	assert_string_equal(w->b.got, "1,2,");
+}
+
+static void a_try_that_fails_is_told_as_one(void **state)
+{
+	struct world *w = *state;
+
+	w->net.dial_fails = true;
+	send_text(&w->a, "1", 5000, NULL);
+	assert_string_equal(w->a.states, "cd");
+	assert_int_equal(w->a.why_code, ACTR_E_UNAVAILABLE);
+	actr__loop_advance(w->loop, 1000);
+	assert_string_equal(w->a.states, "cdco");
+}
+
+static void defect_45_recovery_is_told_by_its_code_its_peer_and_its_length(void **state)
+{
+	struct world *w = *state;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	actr__loop_advance(w->loop, 950);
+	actr__sim_set_recovering(&w->net, true);
+	assert_string_equal(w->a.states, "cor");
+	assert_int_equal(w->a.why_code, ACTR_E_RECOVERING);
+	assert_in_range(w->a.elapsed_ms, 950, 1000);
+	actr__loop_advance(w->loop, 200);
+	actr__sim_set_recovering(&w->net, false);
+	assert_string_equal(w->a.states, "coro");
+	assert_int_equal(w->a.why_code, 0);
+	assert_int_equal(w->a.elapsed_ms, 200);
+}
+
+static void a_congested_lane_is_told_once_and_once_when_it_is_clear(void **state)
+{
+	struct world *w = *state;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	assert_string_equal(w->a.lanes, ""); /* waiting for the connection is no congestion */
+	w->net.window_bytes = 10;
+	for (int i = 0; i < 20; i++)
+		assert_true(send_text(&w->a, "0123456789", 60000, NULL) >= 0);
+	assert_string_equal(w->a.lanes, "+1.0,");
+	actr__loop_advance(w->loop, 1000);
+	assert_string_equal(w->a.lanes, "+1.0,-1.0,");
+	for (int i = 0; i < 3; i++)
+		assert_true(send_text(&w->a, "0123456789", 60000, NULL) >= 0);
+	assert_string_equal(w->a.lanes, "+1.0,-1.0,+1.0,");
+	actr__transport_close_all(w->a.transport);
+	assert_string_equal(w->a.lanes, "+1.0,-1.0,+1.0,-1.0,");
 }
 
 static void a_recovery_ends_when_the_server_no_longer_knows_the_peer(void **state)
@@ -406,6 +484,10 @@ int main(void)
 		WORLD_TEST(a_refused_dial_is_tried_again_within_the_deadline),
 		WORLD_TEST(without_signaling_a_send_waits_for_it),
 		WORLD_TEST(a_recovering_connection_holds_sends_and_then_gives_them),
+		WORLD_TEST(defect_50_the_sequence_of_states_is_complete),
+		WORLD_TEST(a_try_that_fails_is_told_as_one),
+		WORLD_TEST(defect_45_recovery_is_told_by_its_code_its_peer_and_its_length),
+		WORLD_TEST(a_congested_lane_is_told_once_and_once_when_it_is_clear),
 		WORLD_TEST(a_recovery_ends_when_the_server_no_longer_knows_the_peer),
 		WORLD_TEST(a_full_window_queues_and_the_queue_has_a_bound),
 		WORLD_TEST(a_cancelled_send_never_leaves),

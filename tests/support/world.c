@@ -127,15 +127,10 @@ static void on_message(void *owner, const actr_id *from, struct actr__msg *msg)
 	actr__gate_receive(a->endpoint.gate, from, msg);
 }
 
-static void on_peer(void *owner, const actr_id *id, uint64_t session, enum actr__peer_state state,
-		    const char *detail, const actr_error *why)
+static void on_peer(void *owner, const struct actr__peer_change *change)
 {
 	(void)owner;
-	(void)id;
-	(void)session;
-	(void)state;
-	(void)detail;
-	(void)why;
+	(void)change;
 }
 
 static void on_lost(void *owner, const actr_id *id, uint64_t session, const actr_error *why)
@@ -159,15 +154,17 @@ static int on_signal(void *owner, const actr_id *to, const struct actr__signal *
 	return 0;
 }
 
-static void on_writable(void *owner, const actr_id *id, unsigned lane)
+static void on_lane(void *owner, const actr_id *id, uint64_t session, unsigned lane, bool congested)
 {
 	(void)owner;
 	(void)id;
+	(void)session;
 	(void)lane;
+	(void)congested;
 }
 
 static const struct actr__transport_events transport_events = {on_message, on_peer, on_lost,
-							       on_signal, on_writable};
+							       on_signal, on_lane};
 
 static int dial(void *user, const actr_id *peer, const struct actr__wire_events *events,
 		void *owner, uint64_t session, struct actr__wire **ret, actr_error *err)
