@@ -5,9 +5,11 @@
  * Order: chunks that one sender sends on the reliable lane to one actor reach the callback in the
  * order in which they were sent. The latency-first lane promises neither order nor arrival.
  *
- * Bounds: a chunk on the reliable lane is not done before the connection has taken it, so whoever
- * waits for that cannot outrun the network. On the latency-first lane the newest chunk is dropped,
- * counted, and ends with ACTR_E_RESOURCE_EXHAUSTED while the lane is congested.
+ * Bounds: a chunk on the reliable lane is not done before the connection has taken it, and the
+ * connection takes no more of a stream than its receiver has room for: whoever waits for that can
+ * outrun neither the network nor the callback at the other end, and nothing is lost. (A peer that
+ * is not this library cannot say how much room it has.) On the latency-first lane the newest chunk
+ * is dropped, counted, and ends with ACTR_E_RESOURCE_EXHAUSTED while the lane is congested.
  */
 #ifndef ACTR_STREAM_H
 #define ACTR_STREAM_H
@@ -23,7 +25,7 @@ extern "C" {
 #define ACTR_STREAM_TIMEOUT_MS 15000		  /* for handing a chunk over */
 
 typedef struct actr_metadata {
-	actr_bytes key; /* UTF-8; "actr.part" is the library's own */
+	actr_bytes key; /* UTF-8; "actr.part" and "actr.credit" are the library's own */
 	actr_bytes value;
 } actr_metadata;
 
@@ -47,7 +49,11 @@ typedef struct actr_chunk {
 typedef struct actr_stream_options {
 	size_t size;	   /* sizeof(actr_stream_options) */
 	size_t max_chunks; /* that wait for the callback; 0: 64 */
-	/* That reliable chunks past max_chunks may take up before they are dropped; 0: 4 MiB. */
+	/*
+	 * That reliable chunks past max_chunks may take up; 0: 4 MiB. Then a sender of this process
+	 * waits, and the chunks of a peer that is not this library are dropped. One that is has
+	 * room for 1 MiB of its own, or 256 KiB when half of these are taken.
+	 */
 	size_t max_bytes;
 } actr_stream_options;
 
@@ -63,6 +69,7 @@ typedef struct actr_stream_stats {
 	uint64_t malformed;		  /* not a chunk, or not a part of one */
 	uint64_t refused;		  /* of a peer that the access list does not allow */
 	uint64_t joined, partial_dropped; /* of chunks that came in parts */
+	uint64_t send_waited;		  /* reliable, until their receiver had room */
 } actr_stream_stats;
 
 /* sender: NULL for a chunk of this process. */
@@ -86,7 +93,8 @@ ACTR_API int actr_stream_unregister(actr_ref *ref, const char *stream_id, actr_e
 /*
  * Send a copy of the chunk on ACTR_LANE_STREAM_RELIABLE or ACTR_LANE_STREAM_LATENCY_FIRST, e.g. the
  * lane of a streaming method: echo_service.methods[ECHO_SERVICE_WATCH_METHOD].lane. Done
- * when it has been handed over: to the connection, or in process to the receiver's queue. on_done
+ * when it has been handed over: to the connection, or in process to the receiver's queue, and there
+ * is room for it at the receiver. on_done
  * as in actr_call_start(); on_done and ret_call may be NULL. ACTR_DEST_SHELL and ACTR_DEST_LOCAL
  * are the same. ACTR_E_TOO_LARGE (by on_done) when it needs several messages and the peer cannot
  * join them. Any thread.

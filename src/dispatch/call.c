@@ -310,8 +310,8 @@ static void on_deadline(struct actr__timer *timer)
 		 call->resolving ? ": its actor is still looked for" : "");
 	if (call->kind == CALL_CHUNK)
 		snprintf(what, sizeof what, "the chunk was not handed over by its deadline%s",
-			 call->resolving      ? ": its actor is still looked for"
-			 : call->chunk.item   ? ": its receiver is too slow"
+			 call->resolving			? ": its actor is still looked for"
+			 : call->chunk.item || call->chunk.flow ? ": its receiver is too slow"
 			 : call->chunk.outbox ? ": no connection, or a congested one"
 					      : "");
 	fail(call, ACTR_E_TIMEOUT, what);

@@ -3,7 +3,7 @@
  * as several that carry a metadata entry of ours which says what they are part of. Each message
  * stands behind its size in the call's payload.
  */
-#include "dispatch/dispatch_internal.h"
+#include "dispatch/credit_internal.h"
 
 #define OVERHEAD_MAX (32u * 1024) /* of a message that is part of a chunk */
 #define METADATA_MAX (ACTR__METADATA_MAX - 1)
@@ -51,6 +51,11 @@ static int add_entry(struct actr__buf *entries, actr_bytes key, actr_bytes value
 	return 0;
 }
 
+static bool is_ours(actr_bytes key)
+{
+	return actr__bytes_equal_text(key, PART_KEY) || actr__bytes_equal_text(key, CREDIT_KEY);
+}
+
 static int add_metadata(struct plan *plan, const actr_chunk *chunk, actr_error *err)
 {
 	for (size_t i = 0; i < chunk->metadata_count; i++) {
@@ -58,10 +63,10 @@ static int add_metadata(struct plan *plan, const actr_chunk *chunk, actr_error *
 		int rc;
 
 		if (!actr__utf8_valid(key.data, key.size) ||
-		    !actr__utf8_valid(value.data, value.size) ||
-		    (key.size == sizeof PART_KEY - 1 && !memcmp(key.data, PART_KEY, key.size)))
+		    !actr__utf8_valid(value.data, value.size) || is_ours(key))
 			return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
-					 "metadata entry %zu is not UTF-8, or is called " PART_KEY,
+					 "metadata entry %zu is not UTF-8, or is called " PART_KEY
+					 " or " CREDIT_KEY,
 					 i);
 		rc = add_entry(&plan->entries, key, value);
 		if (rc < 0)
@@ -166,6 +171,10 @@ static int make(struct plan *plan, actr_ref *ref, const actr_dest *dest, const a
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a chunk");
 	}
 	(*ret_call)->chunk.parts = plan->part.count;
+	/* The first field of each message: key, length in 1 or 2 bytes, text. */
+	(*ret_call)->chunk.stream_id = plan->chunk.stream_id;
+	(*ret_call)->chunk.stream_id.data =
+		out + sizeof(uint32_t) + (plan->chunk.stream_id.size < 128 ? 2 : 3);
 	return 0;
 }
 

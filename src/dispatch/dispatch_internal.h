@@ -24,8 +24,10 @@ struct chunk_sending {
 	uint32_t parts;		  /* const after start */
 	uint32_t sent;		  /* loop: of the parts */
 	size_t at;		  /* loop: of the next part in the payload */
+	actr_bytes stream_id;	  /* const after start; in the payload */
 	struct outbox *outbox;	  /* loop: it waits in, or NULL */
-	struct actr__list link;	  /* loop: the outbox's */
+	struct flow *flow;	  /* loop: it waits for credit in, or NULL */
+	struct actr__list link;	  /* loop: the outbox's or flow's */
 	struct stream_item *item; /* loop: waits for room in a stream of this process; or NULL */
 };
 
@@ -101,6 +103,8 @@ int chunk_join_own(const actr_call *call, struct actr__chunk *ret, uint8_t **ret
 /* --- outbox.c: chunks that leave (loop) --- */
 
 void outbox_send(actr_call *call);
+/* Chunks that have waited for credit: on with them, in this order. */
+void outbox_resume(struct actr__endpoint *ep, const actr_id *peer, struct actr__list *calls);
 /* The call ends otherwise. */
 void outbox_forget(actr_call *call);
 

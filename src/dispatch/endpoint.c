@@ -2,7 +2,7 @@
  * What a node is to its calls: the loop, the identity, and the list of those that run. The identity
  * is written on the loop thread and copied by any.
  */
-#include "dispatch/dispatch_internal.h"
+#include "dispatch/credit_internal.h"
 
 const actr_dest actr_dest_local = {.kind = ACTR_DEST_LOCAL};
 const actr_dest actr_dest_shell = {.kind = ACTR_DEST_SHELL};
@@ -66,6 +66,7 @@ void actr__endpoint_close(struct actr__endpoint *ep, const actr_error *why)
 	actr__streams_close(ep);
 	while (!actr__list_empty(&ep->calls))
 		call_end(container_of(ep->calls.next, actr_call, link), why->code, why);
+	flows_stop(ep);
 }
 
 /* --- ref --- */

@@ -1,5 +1,6 @@
 /*
- * Outboxes: chunks that leave, one queue for each peer and lane.
+ * Outboxes: chunks that leave, one queue for each peer and lane, and behind it the flows (flow.c)
+ * in which those wait whose receiver is slow.
  *
  * Only the first chunk's next message is in the transport at a time; the next one follows when that
  * has left. So chunks and their parts leave in the order in which they were sent, a stream takes no
@@ -7,7 +8,7 @@
  * congestion. An outbox exists while something waits in it. On the latency-first lane a chunk that
  * would have to wait behind others is dropped instead. Loop thread only.
  */
-#include "dispatch/dispatch_internal.h"
+#include "dispatch/credit_internal.h"
 
 #define MAX_BYTES	(16u * 1024 * 1024) /* of chunks that wait in one outbox */
 #define CONGESTED_BYTES (256u * 1024)	    /* in the wire, for the latency-first lane */
@@ -91,13 +92,16 @@ static void take_out(struct outbox *ob, actr_call *call)
 static void message_ended(struct outbox *ob, const actr_error *err)
 {
 	actr_call *call = first(ob);
+	actr_bytes message;
 
 	if (err) {
 		take_out(ob, call);
 		call_not_sent(call, call->chunk.sent > 0, err);
 		return;
 	}
-	(void)chunk_next(call, &call->chunk.at);
+	message = chunk_next(call, &call->chunk.at);
+	if (ob->lane == ACTR_LANE_STREAM_RELIABLE)
+		flow_charge(call, message.size);
 	if (++call->chunk.sent < call->chunk.parts)
 		return;
 	take_out(ob, call);
@@ -136,6 +140,24 @@ static void send_first(struct outbox *ob)
 		message_ended(ob, rc < 0 ? &err : NULL);
 }
 
+/* A chunk that has begun goes to its end. */
+static bool has_begun(struct outbox *ob)
+{
+	return ob->queued || first(ob)->chunk.sent;
+}
+
+static void begin_first(struct outbox *ob)
+{
+	actr_call *call = first(ob);
+
+	if (ob->lane == ACTR_LANE_STREAM_RELIABLE && !has_begun(ob) && flow_blocks(call)) {
+		take_out(ob, call);
+		flow_wait(call);
+	} else {
+		send_first(ob);
+	}
+}
+
 static void run(struct outbox *ob)
 {
 	if (ob->running)
@@ -143,7 +165,7 @@ static void run(struct outbox *ob)
 	ob->running = true;
 	while (!actr__list_empty(&ob->calls) && !ob->queued && ob->endpoint->gate &&
 	       !ob->endpoint->closing)
-		send_first(ob);
+		begin_first(ob);
 	ob->running = false;
 	settle(ob);
 }
@@ -156,16 +178,31 @@ static void refuse(actr_call *call, int code, const char *why)
 	call_end(call, code, &err);
 }
 
+static void add(struct outbox *ob, actr_call *call)
+{
+	call->chunk.outbox = ob;
+	actr__list_push(&ob->calls, &call->chunk.link);
+	ob->bytes += call->payload_size;
+}
+
 void outbox_send(actr_call *call)
 {
 	struct actr__endpoint *ep = call->ref->endpoint;
 	unsigned lane = call->chunk.lane;
 	struct outbox *ob;
+	int rc = 0;
 
 	if (!ep->gate) {
 		refuse(call, ACTR_E_STATE, "the node is not started");
 		return;
 	}
+	call->chunk.at = call->chunk.sent = 0;
+	if (lane == ACTR_LANE_STREAM_RELIABLE)
+		rc = flow_joins(call);
+	if (rc < 0)
+		refuse(call, rc, "16 MiB of chunks wait for this slow receiver already");
+	if (rc)
+		return;
 	ob = find(ep, &call->peer, lane);
 	if (lane == ACTR_LANE_STREAM_LATENCY_FIRST &&
 	    (ob || actr__gate_buffered(ep->gate, &call->peer, lane) > CONGESTED_BYTES)) {
@@ -182,10 +219,32 @@ void outbox_send(actr_call *call)
 		refuse(call, ACTR_E_NOMEM, "no memory to queue a chunk");
 		return;
 	}
-	call->chunk.outbox = ob;
-	call->chunk.at = call->chunk.sent = 0;
-	actr__list_push(&ob->calls, &call->chunk.link);
-	ob->bytes += call->payload_size;
+	add(ob, call);
+	if (!ob->queued)
+		run(ob);
+}
+
+/* Before those of their stream that did not have their turn yet, behind a chunk that has begun. */
+void outbox_resume(struct actr__endpoint *ep, const actr_id *peer, struct actr__list *calls)
+{
+	struct outbox *ob = find(ep, peer, ACTR_LANE_STREAM_RELIABLE);
+	struct actr__list behind, *link, *begun = NULL;
+
+	if (!ob && !(ob = outbox_new(ep, peer, ACTR_LANE_STREAM_RELIABLE))) {
+		while ((link = actr__list_pop(calls)))
+			refuse(container_of(link, actr_call, chunk.link), ACTR_E_NOMEM,
+			       "no memory to queue a chunk");
+		return;
+	}
+	if (!actr__list_empty(&ob->calls) && has_begun(ob))
+		begun = actr__list_pop(&ob->calls);
+	actr__list_init(&behind);
+	actr__list_splice(&behind, &ob->calls);
+	if (begun)
+		actr__list_push(&ob->calls, begun);
+	while ((link = actr__list_pop(calls)))
+		add(ob, container_of(link, actr_call, chunk.link));
+	actr__list_splice(&ob->calls, &behind);
 	if (!ob->queued)
 		run(ob);
 }
@@ -194,6 +253,7 @@ void outbox_forget(actr_call *call)
 {
 	struct outbox *ob = call->chunk.outbox;
 
+	flow_forget(call);
 	if (!ob)
 		return;
 	if (call == first(ob) && ob->queued)

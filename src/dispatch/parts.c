@@ -34,7 +34,7 @@ static int hex_digit(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool take_hex(actr_bytes *text, uint64_t *ret)
+bool part_take_hex(actr_bytes *text, uint64_t *ret)
 {
 	size_t used = 0;
 	uint64_t value = 0;
@@ -70,9 +70,10 @@ int part_parse(actr_bytes text, struct part *ret)
 {
 	struct part part;
 
-	if (!take_hex(&text, &part.id) || !take_slash(&text) || !take_decimal(&text, &part.index) ||
-	    !take_slash(&text) || !take_decimal(&text, &part.count) || text.size ||
-	    part.count < 2 || part.count > PART_COUNT_MAX || part.index >= part.count)
+	if (!part_take_hex(&text, &part.id) || !take_slash(&text) ||
+	    !take_decimal(&text, &part.index) || !take_slash(&text) ||
+	    !take_decimal(&text, &part.count) || text.size || part.count < 2 ||
+	    part.count > PART_COUNT_MAX || part.index >= part.count)
 		return ACTR_E_DECODE;
 	*ret = part;
 	return 0;

@@ -26,6 +26,8 @@ struct part {
 /* The value of a PART_KEY entry: "<id in hex>/<index>/<count>". 0 or ACTR_E_DECODE. */
 int part_parse(actr_bytes text, struct part *ret);
 void part_format(const struct part *part, char out[PART_TEXT_SIZE]);
+/* 1 to 16 lower-case digits from the beginning of *text, which moves behind them. */
+bool part_take_hex(actr_bytes *text, uint64_t *ret);
 /* 1: it is one; 0: an ordinary chunk; ACTR_E_DECODE. */
 int part_of_chunk(const struct actr__chunk *chunk, struct part *ret);
 

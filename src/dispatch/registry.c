@@ -5,7 +5,7 @@
  * lock; then, without it, what waited is ended and a callback that still runs is waited for. The
  * memory goes with the last reference: the table's, or the schedule's when it was about to run.
  */
-#include "dispatch/streams_internal.h"
+#include "dispatch/credit_internal.h"
 
 #define MAX_STREAMS   65536
 #define MAX_CHUNKS    64
@@ -24,6 +24,8 @@ static void retire(struct actr__streams *streams, struct stream *s, struct actr_
 
 		s->bytes -= item->cost;
 		s->count--;
+		if (item->source)
+			source_taken(s, item);
 		item->stream = NULL;
 		actr__list_push(ret_items, &item->link);
 	}
@@ -182,6 +184,7 @@ void actr_stream_get_stats(actr_ref *ref, actr_stream_stats *ret)
 		.refused = atomic_load(&s->refused),
 		.joined = atomic_load(&s->joined),
 		.partial_dropped = atomic_load(&s->joiner->dropped),
+		.send_waited = atomic_load(&s->send_waited),
 	};
 
 	memcpy(ret, &stats, ret->size < sizeof stats ? ret->size : sizeof stats);
@@ -207,6 +210,8 @@ int actr__streams_init(struct actr__streams *streams, actr_error *err)
 	actr__list_init(&streams->ready);
 	actr__deferred_init(&streams->pump, stream_pump);
 	joiner_init(streams->joiner);
+	sources_init(streams);
+	flows_init(streams);
 	return 0;
 
 no_condition:
@@ -248,7 +253,7 @@ bool actr__streams_busy(struct actr__endpoint *ep)
 	bool busy;
 
 	pthread_mutex_lock(&ep->streams.lock);
-	busy = ep->streams.jobs || ep->streams.idle_posted;
+	busy = ep->streams.jobs || ep->streams.idle_posted || ep->streams.grant_posted;
 	pthread_mutex_unlock(&ep->streams.lock);
 	return busy;
 }
@@ -261,6 +266,8 @@ void actr__streams_done(struct actr__streams *streams)
 	actr__loop_cancel_deferred(&streams->pump);
 	stream_pump(&streams->pump); /* dead ones that were ready: their last reference */
 	actr__free(streams->joiner);
+	sources_done(streams);
+	flows_done(streams);
 	actr__map_done(&streams->by_id);
 	actr__map_done(&streams->outboxes);
 	pthread_cond_destroy(&streams->quiet);

@@ -8,10 +8,10 @@
  * and its queue is gone, and whoever still holds it finds nothing to run. The lock covers table and
  * queues; no callback is called with it.
  */
-#include "dispatch/streams_internal.h"
+#include "dispatch/credit_internal.h"
 
-#define ITEM_COST 1280 /* of a queued chunk, besides its bytes */
-#define BATCH	  64
+#define BATCH	 64
+#define HARD_MAX (16u * 1024 * 1024) /* bytes of one queue, but for what has credit */
 
 /* --- items --- */
 
@@ -100,6 +100,8 @@ static struct stream_item *take(struct stream *s)
 	item->stream = NULL;
 	s->count--;
 	s->bytes -= item->cost;
+	if (item->source)
+		source_taken(s, item);
 	return item;
 }
 
@@ -212,25 +214,40 @@ static void log_dropped(const struct stream *s)
 		  actr__log_quote(s->id, strlen(s->id), id, sizeof id));
 }
 
-/* Lock. 0: queued; 1: queued, but past max_chunks; negative: dropped. */
+/* Lock. Is there room for it at all, when the queue is full or not? */
+static bool may_wait(const struct stream *s, const struct stream_item *item, bool full)
+{
+	size_t bytes = s->bytes + item->cost;
+
+	if (!s->count || source_allows(&s->endpoint->streams, item))
+		return true;
+	if (bytes > HARD_MAX && bytes > s->max_bytes)
+		return false;
+	return item->memory || !full || bytes <= s->max_bytes; /* a sender here waits */
+}
+
+/* Lock. 0: queued; 1: queued, but more than its sender should have waiting; negative: dropped. */
 static int enqueue(struct stream *s, struct stream_item *item, unsigned lane)
 {
 	struct actr__streams *streams = &s->endpoint->streams;
-	bool over = s->count >= s->max_chunks;
+	bool full = s->count >= s->max_chunks;
+	bool over = full || (s->count && s->bytes + item->cost > s->max_bytes);
 
-	if (over && lane == ACTR_LANE_STREAM_LATENCY_FIRST) {
+	if (lane == ACTR_LANE_STREAM_LATENCY_FIRST && (full || !may_wait(s, item, full))) {
 		stream_count(&streams->dropped_newest);
 		return ACTR_E_RESOURCE_EXHAUSTED;
 	}
-	if (over && s->bytes + item->cost > s->max_bytes) {
+	if (!may_wait(s, item, full)) {
 		if (atomic_fetch_add_explicit(&streams->dropped_full, 1, memory_order_relaxed) %
 			    1024 ==
 		    0)
 			log_dropped(s);
 		return ACTR_E_RESOURCE_EXHAUSTED;
 	}
-	if (over)
+	if (full)
 		stream_count(&streams->held);
+	if (item->source)
+		source_queued(s, item);
 	item->stream = s;
 	s->count++;
 	s->bytes += item->cost;
@@ -251,12 +268,13 @@ static int queue_item(struct actr__endpoint *ep, struct stream_item *item, unsig
 	pthread_mutex_lock(&streams->lock);
 	s = stream_find(streams, item->chunk.stream_id);
 	if (s) {
-		item->cost = item->chunk.payload.size + ITEM_COST;
-		/* A sender of this process waits for room; a peer cannot. */
-		item->call_waits = item->memory && s->count >= s->max_chunks;
+		item->cost = item->chunk.payload.size + STREAM_ITEM_COST;
+		if (item->has_credit)
+			item->source = source_arrived(ep, &item->sender, item->chunk.stream_id,
+						      item->arrived);
 		rc = enqueue(s, item, lane);
-		if (rc < 0)
-			item->call_waits = false;
+		/* A sender of this process waits for room; a peer does by its credit. */
+		item->call_waits = item->memory && rc > 0;
 		/* A burst of one turn: nobody else will make room. */
 		drain = on_loop && item->msg && s->count >= s->max_chunks;
 	}
@@ -270,13 +288,16 @@ static int queue_item(struct actr__endpoint *ep, struct stream_item *item, unsig
 	return rc;
 }
 
-static bool is_registered(struct actr__streams *streams, actr_bytes id)
+/* A part has come: is there anybody who wants the whole? */
+static bool part_arrived(struct actr__endpoint *ep, const actr_id *from, actr_bytes id, size_t cost)
 {
 	bool found;
 
-	pthread_mutex_lock(&streams->lock);
-	found = stream_find(streams, id) != NULL;
-	pthread_mutex_unlock(&streams->lock);
+	pthread_mutex_lock(&ep->streams.lock);
+	found = stream_find(&ep->streams, id) != NULL;
+	if (found && cost)
+		(void)source_arrived(ep, from, id, cost); /* or it is not there, as below */
+	pthread_mutex_unlock(&ep->streams.lock);
 	return found;
 }
 
@@ -288,8 +309,10 @@ static void drop_msg(struct actr__msg *msg, atomic_ullong *counter)
 	actr__msg_unref(msg);
 }
 
+/* arrived: cost of what has come with it, from a sender with credit. */
 static void queue_message(struct actr__endpoint *ep, const actr_id *from,
-			  const struct actr__chunk *chunk, struct actr__msg *msg, uint8_t *payload)
+			  const struct actr__chunk *chunk, struct actr__msg *msg, uint8_t *payload,
+			  bool has_credit)
 {
 	struct stream_item *item = actr__alloc(sizeof *item);
 
@@ -303,42 +326,68 @@ static void queue_message(struct actr__endpoint *ep, const actr_id *from,
 	item->chunk = *chunk;
 	item->msg = msg;
 	item->payload = payload;
+	item->has_credit = has_credit;
+	item->arrived = payload ? 0 : credit_cost(msg->size); /* its parts have been counted */
 	item->has_sender = true;
 	item->sender = *from;
 	if (queue_item(ep, item, msg->lane) < 0)
 		item_free(item);
 }
 
-void actr__streams_receive(struct actr__endpoint *ep, const actr_id *from, struct actr__msg *msg)
+/* One part; the whole of which it is the last. */
+static void receive_part(struct actr__endpoint *ep, const actr_id *from, const struct part *part,
+			 struct actr__chunk *chunk, struct actr__msg *msg, bool has_credit)
 {
 	struct actr__streams *streams = &ep->streams;
-	struct actr__chunk chunk;
 	struct actr__msg *head = NULL;
 	uint8_t *payload = NULL;
-	struct part part;
 	int rc;
 
-	if (actr__chunk_decode(&chunk, actr__bytes(msg->data, msg->size), NULL) < 0 ||
-	    (rc = part_of_chunk(&chunk, &part)) < 0) {
-		drop_msg(msg, &streams->malformed);
-		return;
-	}
-	if (rc == 0) {
-		queue_message(ep, from, &chunk, msg, NULL);
-		return;
-	}
-	if (!is_registered(streams, chunk.stream_id)) {
+	if (!part_arrived(ep, from, chunk->stream_id, has_credit ? credit_cost(msg->size) : 0)) {
 		drop_msg(msg, &streams->unknown);
 		return;
 	}
-	rc = joiner_add(streams->joiner, actr__loop_now_ns(ep->loop), from, &part, &chunk, msg,
+	rc = joiner_add(streams->joiner, actr__loop_now_ns(ep->loop), from, part, chunk, msg,
 			&payload, &head);
 	if (rc < 0)
 		stream_count(rc == ACTR_E_NOMEM ? &streams->dropped_full : &streams->malformed);
 	if (rc <= 0)
 		return;
 	stream_count(&streams->joined);
-	queue_message(ep, from, &chunk, head, payload);
+	queue_message(ep, from, chunk, head, payload, has_credit);
+}
+
+void actr__streams_receive(struct actr__endpoint *ep, const actr_id *from, struct actr__msg *msg)
+{
+	/* What our peers know, others may use the names of. */
+	bool has_credit = msg->lane == ACTR_LANE_STREAM_RELIABLE && credit_applies(ep, from);
+	struct actr__chunk chunk;
+	struct credit credit;
+	struct part part;
+	int rc = actr__chunk_decode(&chunk, actr__bytes(msg->data, msg->size), NULL);
+
+	if (rc == 0 && has_credit && (rc = credit_of_chunk(&chunk, &credit)) > 0) {
+		if (credit.asks)
+			source_asked(ep, from, chunk.stream_id, credit.bytes);
+		else
+			flow_granted(ep, from, chunk.stream_id, credit.bytes);
+		actr__msg_unref(msg);
+		return;
+	}
+	if (rc == 0)
+		rc = part_of_chunk(&chunk, &part);
+	if (rc < 0)
+		drop_msg(msg, &ep->streams.malformed);
+	else if (rc == 0)
+		queue_message(ep, from, &chunk, msg, NULL, has_credit);
+	else
+		receive_part(ep, from, &part, &chunk, msg, has_credit);
+}
+
+void actr__streams_lost(struct actr__endpoint *ep, const actr_id *peer)
+{
+	flows_lost(ep, peer);
+	sources_lost(ep, peer);
 }
 
 void actr__streams_refuse(struct actr__endpoint *ep, struct actr__msg *msg)

@@ -29,10 +29,27 @@ struct actr__streams {
 	struct actr__deferred pump; /* loop */
 	struct joiner *joiner;	    /* loop */
 	struct actr__map outboxes;  /* loop: struct outbox */
+
+	/* Of the receiver (source.c). */
+	struct actr__map sources;	/* lock: struct credit_source */
+	struct actr__list sources_used; /* lock: all, least recently used first */
+	struct actr__list due;		/* lock: sources that get a grant */
+	size_t credited;		/* lock: cost of all items that wait within credit */
+	bool grant_posted;		/* lock */
+	struct actr__task grant_task;
+	struct actr__deferred grant; /* loop */
+
+	/* Of the sender (flow.c). */
+	struct actr__map flows;	       /* loop: struct flow */
+	struct actr__list flows_used;  /* loop: all, least recently used first */
+	struct actr__list blocked;     /* loop: flows in which calls wait */
+	struct actr__deferred release; /* loop */
+	struct actr__timer ask_again;  /* loop: while flows are blocked */
+
 	atomic_ullong next_part_id;
 	/* atomic: as actr_stream_stats */
 	atomic_ullong sent, send_dropped, received, delivered, unknown, held, dropped_newest,
-		dropped_full, dropped_unregistered, malformed, refused, joined;
+		dropped_full, dropped_unregistered, malformed, refused, joined, send_waited;
 };
 
 int actr__streams_init(struct actr__streams *streams, actr_error *err);
@@ -46,5 +63,7 @@ void actr__streams_receive(struct actr__endpoint *endpoint, const actr_id *from,
 			   struct actr__msg *msg);
 /* The same of a peer that may not send here: counted and dropped. */
 void actr__streams_refuse(struct actr__endpoint *endpoint, struct actr__msg *msg);
+/* The session with this peer is over. */
+void actr__streams_lost(struct actr__endpoint *endpoint, const actr_id *peer);
 
 #endif

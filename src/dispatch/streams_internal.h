@@ -4,6 +4,8 @@
 
 #include "dispatch/dispatch_internal.h"
 
+#define STREAM_ITEM_COST 1280 /* of a chunk that waits, besides its bytes */
+
 struct stream {
 	struct actr__map_node node; /* lock: in by_id while not dead */
 	struct actr__endpoint *endpoint;
@@ -23,6 +25,8 @@ struct stream {
 	char id[];
 };
 
+struct credit_source; /* source.c */
+
 struct stream_item {
 	struct actr__list link; /* lock: the stream's */
 	struct stream *stream;	/* lock: NULL when it is not queued any more */
@@ -31,6 +35,9 @@ struct stream_item {
 	uint8_t *payload;      /* a joined payload, */
 	actr_call *memory;     /* or the sending call of this process */
 	size_t cost;
+	struct credit_source *source; /* lock: while queued; of a sender that has credit; or NULL */
+	size_t arrived;	 /* const after queueing: cost of its message, when it has credit */
+	bool has_credit; /* const after queueing: of a peer that keeps to credit */
 	bool call_waits; /* const after queueing: the call ends when this one is taken */
 	int result;	 /* of the call */
 	struct actr__task task;

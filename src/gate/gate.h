@@ -88,6 +88,8 @@ int actr__gate_send_chunk(struct actr__gate *gate, const actr_id *to, unsigned l
 			  void (*on_done)(void *user, const actr_error *err), void *user,
 			  struct actr__send **ret_queued, actr_error *err);
 
+/* Whether the connection to this peer is there and the peer is this library. */
+bool actr__gate_peer_is_ours(const struct actr__gate *gate, const actr_id *to);
 /* Bytes that wait for this peer on a lane, here and in the wire. */
 size_t actr__gate_buffered(const struct actr__gate *gate, const actr_id *to, unsigned lane);
 

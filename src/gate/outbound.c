@@ -233,6 +233,13 @@ int actr__gate_send_chunk(struct actr__gate *gate, const actr_id *to, unsigned l
 				    ret_queued, err);
 }
 
+bool actr__gate_peer_is_ours(const struct actr__gate *gate, const actr_id *to)
+{
+	const struct actr__wire *wire = actr__transport_wire(gate->transport, to);
+
+	return wire && wire->joins_parts;
+}
+
 size_t actr__gate_buffered(const struct actr__gate *gate, const actr_id *to, unsigned lane)
 {
 	return actr__transport_buffered(gate->transport, to, lane);

@@ -365,6 +365,7 @@ static void on_lost(void *owner, const actr_id *id, uint64_t session, const actr
 	struct actr_node *node = owner;
 
 	resolver_forget(node, id);
+	actr__streams_lost(&node->endpoint, id);
 	if (node->endpoint.gate)
 		actr__gate_lost(node->endpoint.gate, id, session, why);
 }

@@ -58,7 +58,7 @@ static actr_ref *start(const char *type, actr_executor executor)
 }
 
 struct seen {
-	sem_t done;
+	sem_t done, let_go;
 	uint64_t count, expected, until, bytes;
 	bool in_order, from_sender, whole;
 	actr_id sender;
@@ -81,6 +81,7 @@ static void seen_init(struct seen *seen, actr_ref *sender, uint64_t until)
 {
 	memset(seen, 0, sizeof *seen);
 	sem_init(&seen->done, 0, 0);
+	sem_init(&seen->let_go, 0, 0);
 	seen->in_order = seen->whole = true;
 	seen->until = until;
 	seen->sender = actr_ref_id(sender);
@@ -171,6 +172,55 @@ static void the_latency_first_lane_carries_what_is_sent_slowly(void **state)
 	run(ACTR_EXECUTOR_LOOP, ACTR_LANE_STREAM_LATENCY_FIRST, 1000, 100, true);
 }
 
+static void on_chunk_kept(void *user, const actr_chunk *chunk, const actr_id *sender)
+{
+	struct seen *seen = user;
+
+	if (!seen->count)
+		while (sem_wait(&seen->let_go) < 0)
+			;
+	on_chunk(user, chunk, sender);
+}
+
+static void defect_60_a_slow_callback_stops_its_sender_across_webrtc(void **state)
+{
+	enum { COUNT = 400 };
+	actr_ref *sender = start("Sender", ACTR_EXECUTOR_LOOP);
+	actr_ref *receiver = start("Receiver", ACTR_EXECUTOR_WORKER);
+	actr_stream_stats stats = {.size = sizeof stats};
+	actr_call_options options = ACTR_CALL_OPTIONS_INIT;
+	actr_chunk chunk = ACTR_CHUNK_INIT;
+	actr_error err = ACTR_ERROR_INIT;
+	actr_id id = actr_ref_id(receiver);
+	actr_dest dest = actr_dest_actor(&id);
+	struct seen seen;
+
+	(void)state;
+	seen_init(&seen, sender, COUNT);
+	assert_int_equal(actr_stream_register(receiver, "s", NULL, on_chunk_kept, &seen, NULL), 0);
+	chunk.stream_id = "s";
+	chunk.payload.data = bytes;
+	chunk.payload.size = 30000;
+	for (chunk.sequence = 0; chunk.sequence < COUNT; chunk.sequence++) /* 12 MB */
+		assert_int_equal(actr_stream_send(sender, &dest, ACTR_LANE_STREAM_RELIABLE, &chunk,
+						  NULL, NULL, NULL, NULL, NULL),
+				 0);
+	options.timeout_ms = 300;
+	assert_int_equal(actr_stream_send_wait(sender, &dest, ACTR_LANE_STREAM_RELIABLE, &chunk,
+					       &options, &err),
+			 ACTR_E_TIMEOUT);
+	actr_stream_get_stats(sender, &stats);
+	assert_true(stats.send_waited > COUNT / 2);
+	assert_true(stats.sent < 50); /* a window of 1 MiB */
+	sem_post(&seen.let_go);
+	wait_all(&seen);
+	assert_true(seen.in_order);
+	actr_stream_get_stats(receiver, &stats);
+	assert_int_equal(stats.dropped_full, 0);
+	assert_null(actr_ref_close(sender));
+	assert_null(actr_ref_close(receiver));
+}
+
 static void a_stream_in_process_needs_no_connection(void **state)
 {
 	actr_ref *ref = start("Alone", ACTR_EXECUTOR_WORKER);
@@ -219,6 +269,7 @@ int main(void)
 		cmocka_unit_test(defect_8_a_worker_gets_them_in_order_too),
 		cmocka_unit_test(chunks_of_megabytes_arrive_whole),
 		cmocka_unit_test(the_latency_first_lane_carries_what_is_sent_slowly),
+		cmocka_unit_test(defect_60_a_slow_callback_stops_its_sender_across_webrtc),
 		cmocka_unit_test(a_stream_in_process_needs_no_connection),
 		cmocka_unit_test(defect_60_a_shutdown_waits_for_the_callback_that_runs),
 	};

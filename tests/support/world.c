@@ -137,6 +137,7 @@ static void on_lost(void *owner, const actr_id *id, uint64_t session, const actr
 {
 	struct world_actor *a = owner;
 
+	actr__streams_lost(&a->endpoint, id);
 	if (a->endpoint.gate)
 		actr__gate_lost(a->endpoint.gate, id, session, why);
 }
