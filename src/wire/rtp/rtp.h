@@ -4,7 +4,9 @@
  * sockets and negotiation are the wire's. No loop, no clock of its own: time is given. Not
  * thread-safe.
  *
- * Every function that reads a packet is total: any bytes, in any order.
+ * Every function that reads a packet is total: any bytes, in any order. Callbacks must not free the
+ * object that calls them. In raw mode no RTCP is written (the original reads none), except a
+ * request for a key frame when the options allow it.
  */
 #ifndef ACTR_WIRE_RTP_H
 #define ACTR_WIRE_RTP_H
@@ -34,6 +36,7 @@ struct actr__rtp_header {
 
 /* `mid_id`: the negotiated id of the MID header extension (RFC 8285); 0: none. ACTR_E_DECODE. */
 int actr__rtp_parse(actr_bytes packet, unsigned mid_id, struct actr__rtp_header *ret);
+
 /* RFC 5761 4: of two kinds on one port, RTCP has 192 to 223 in its second byte. */
 static inline bool actr__rtp_is_rtcp(actr_bytes packet)
 {
@@ -53,6 +56,8 @@ struct actr__rtp_sender_options {
 	uint8_t payload_type;
 	uint32_t ssrc;
 	const char *cname; /* copied */
+	uint8_t mid_id;	   /* id of the MID extension, 1 to 14; 0, or raw mode: not written */
+	const char *mid;   /* copied; at most 16 bytes */
 	/*
 	 * A packet to encrypt and send, in a buffer with room for `tail` bytes behind it. Also
 	 * called for repeats and reports (`is_rtcp`).
@@ -79,11 +84,12 @@ int actr__rtp_send(struct actr__rtp_sender *sender, actr_bytes data, uint32_t ti
 /* One RTCP packet of the peer (its compound is taken apart): reports, NACK, PLI, FIR for us. */
 void actr__rtp_sender_input_rtcp(struct actr__rtp_sender *sender, actr_bytes compound,
 				 uint64_t now_ns, int64_t wall_ms);
-/* Sends a report (SR and SDES) if one is due; returns when the next one is. */
+/* Sends a report (SR and SDES) if one is due; returns when to call again. */
 uint64_t actr__rtp_sender_tick(struct actr__rtp_sender *sender, uint64_t now_ns, int64_t wall_ms);
 /* BYE. */
 void actr__rtp_sender_bye(struct actr__rtp_sender *sender);
 
+/* bytes: of payload, as in an SR. */
 struct actr__rtp_sender_stats {
 	uint64_t samples, packets, bytes, resent, key_frames_asked;
 };
@@ -100,9 +106,10 @@ struct actr__rtp_receiver_options {
 	uint32_t ssrc;	     /* of the sender */
 	uint32_t local_ssrc; /* of our reports */
 	const char *cname;
-	bool nack, pli;	      /* what the sender understands (a=rtcp-fb) */
-	uint32_t max_wait_ms; /* for a missing packet, before it is given up; 0: 250 */
-	size_t max_bytes;     /* that wait for missing ones; 0: 8 MiB */
+	bool nack, pli; /* what the sender understands (a=rtcp-fb) */
+	uint32_t
+		max_wait_ms; /* for a missing packet, then it is given up; 0: 250, or 50 if !nack */
+	size_t max_bytes;    /* that wait for missing ones; 0: 8 MiB */
 	/* A whole sample, in order. Borrowed for the time of the call; track_id is NULL. */
 	void (*on_sample)(void *user, const actr_sample *sample);
 	/* RTCP to send, as in the sender. */
@@ -119,11 +126,15 @@ void actr__rtp_receiver_input(struct actr__rtp_receiver *receiver,
 /* RTCP of the peer: SR (for LSR and DLSR), BYE. */
 void actr__rtp_receiver_input_rtcp(struct actr__rtp_receiver *receiver, actr_bytes compound,
 				   uint64_t now_ns);
-/* Repeats requests, gives up what waited too long, reports when due; returns when to call again. */
+/*
+ * Requests and its repeats, gives up what waited too long, reports when due; returns when to call
+ * again. Cheap when nothing is due: call it after a batch of input, which may bring that forward.
+ */
 uint64_t actr__rtp_receiver_tick(struct actr__rtp_receiver *receiver, uint64_t now_ns);
 /* A key frame is wanted (PLI; FIR is not used). At most one in 500 ms leaves. */
 void actr__rtp_receiver_request_key_frame(struct actr__rtp_receiver *receiver, uint64_t now_ns);
 
+/* bytes: of payload; lost: packets given up; late: those of them that came after all. */
 struct actr__rtp_receiver_stats {
 	uint64_t packets, samples, bytes, duplicates, late, lost, nacks, plis, malformed;
 	uint32_t jitter_us;
