@@ -131,6 +131,9 @@ int actr__spec_pack(const actr_config *config, int64_t now_s, struct actr__buf *
 	rc = actr__spec_from_config(config, now_s, &arena, &spec, err);
 	if (rc == 0 && spec)
 		rc = pack(spec, &arena, buf, err);
+	if (rc == 0)
+		ACTR_INFO("registration", "service_fingerprint=%s tags=%zu",
+			  spec ? spec->fingerprint : "none", spec ? spec->tag_count : 0);
 	actr__arena_done(&arena);
 	return rc;
 }

@@ -172,6 +172,9 @@ static void on_pending_end(struct actr__pending *pending, struct actr__msg *answ
 	}
 	call->answer = answer;
 	if (answer->envelope.has_error == answer->envelope.has_payload) {
+		ACTR_LOG_IDS(ACTR_LOG_ERROR, 7, "protocol_error",
+			     &(struct actr__log_ids){.request_id = call->request_id},
+			     "what=bad_answer route_key=%s", call->method->route_key);
 		fail(call, ACTR_E_DECODE, "the answer has neither or both of payload and error");
 	} else if (answer->envelope.has_error) {
 		end_by_error_answer(call, &answer->envelope);

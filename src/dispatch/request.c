@@ -104,6 +104,35 @@ static struct actr__log_ids log_ids(struct actr__request *r)
 				      .trace_id = actr_ctx_trace_id(ctx_of(r))};
 }
 
+static bool logs_steps(const struct actr__request *r)
+{
+	return __atomic_load_n(&actr__log_level, __ATOMIC_RELAXED) >= ACTR_LOG_DEBUG && !r->hook;
+}
+
+/* Apart, since nobody listens to it most of the time. */
+static __attribute__((noinline)) void log_handling(struct actr__request *r)
+{
+	struct actr__log_ids ids = log_ids(r);
+	char route[68], caller[ACTR_ID_TEXT_SIZE] = "local";
+
+	if (r->caller)
+		actr_id_format(r->caller, caller, sizeof caller);
+	ACTR_LOG_IDS(ACTR_LOG_DEBUG, 0, "request", &ids, "what=handling route_key=%s caller=%s",
+		     actr__log_quote(r->route_key.data, r->route_key.size, route, sizeof route),
+		     caller);
+}
+
+/* The handler may still run on its thread and use the context: nothing of it is written here. */
+static __attribute__((noinline)) void log_handled(const struct actr__request *r)
+{
+	struct actr__log_ids ids = {
+		.request_id = r->request_id_text[0] ? r->request_id_text : NULL};
+	char route[68];
+
+	ACTR_LOG_IDS(ACTR_LOG_DEBUG, 0, "request", &ids, "what=handled route_key=%s",
+		     actr__log_quote(r->route_key.data, r->route_key.size, route, sizeof route));
+}
+
 static void log_failure(struct actr__request *r, const actr_error *err)
 {
 	struct actr__log_ids ids = log_ids(r);
@@ -214,6 +243,8 @@ static void finish(struct actr__request *r)
 		answer_failure(r);
 	else
 		answer(r, NULL);
+	if (r->code >= 0 && logs_steps(r))
+		log_handled(r);
 	if (r->on_hook_done)
 		r->on_hook_done(r->hook_user, r->code);
 	r->finished = true;
@@ -373,6 +404,8 @@ void request_run(struct actr__request *r)
 
 	if (!r->hook && (d->stats.dispatched++ % TIMED_OF == 0 || d->worker))
 		r->start_ns = actr__clock_monotonic_ns();
+	if (logs_steps(r))
+		log_handling(r);
 	if (d->worker) {
 		if (r->deadline_ns)
 			(void)actr__timer_set_at(loop, &r->timer,

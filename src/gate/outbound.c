@@ -179,7 +179,7 @@ int actr__gate_tell(struct actr__gate *gate, const actr_id *to, unsigned lane,
 static void answer_failed(struct actr__gate *gate, const actr_error *err)
 {
 	gate->stats.answers_failed++;
-	ACTR_WARN(3, "transport_error", "what=answer_lost cause=\"%s\"", err->message);
+	ACTR_ERR(7, "transport_error", "what=answer_lost cause=\"%s\"", err->message);
 }
 
 static void on_answer_left(void *user, const actr_error *err)

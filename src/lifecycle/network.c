@@ -113,9 +113,12 @@ static void on_signaling_state(void *owner, enum actr__signaling_state state, co
 
 	switch (state) {
 	case ACTR__SIGNALING_CONNECTING:
+		ACTR_INFO("signaling", "what=connecting url=%s",
+			  node->system->config.signaling_url);
 		tell_signaling(node, ACTR_STATE_CONNECTING, NULL);
 		break;
 	case ACTR__SIGNALING_READY:
+		ACTR_INFO("signaling", "what=connected");
 		tell_signaling(node, ACTR_STATE_CONNECTED, NULL);
 		resolver_ready(node);
 		break;

@@ -269,12 +269,15 @@ void actr__mailbox_bury(struct actr__mailbox *m, struct actr__mail *mail, const 
 int actr__mailbox_bury_bytes(struct actr__mailbox *m, const struct actr__dead_letter *letter,
 			     actr_error *err)
 {
+	struct actr__dead_letter addressed = *letter;
 	struct letter_copy *copy;
 	int rc;
 
 	if (m->closing)
 		return ACTR_FAIL(err, ACTR_E_CLOSED, "the mailbox is closing");
-	copy = letter_copy_new(letter);
+	if (!addressed.to.size)
+		addressed.to = actr__bytes(m->origin.self, m->origin.self_size);
+	copy = letter_copy_new(&addressed);
 	if (!copy)
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a dead letter");
 	rc = m->ops->letter(m, copy, err);

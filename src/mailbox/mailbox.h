@@ -109,7 +109,7 @@ void actr__mailbox_ack(struct actr__mailbox *mailbox, struct actr__mail *mail);
 /* Move it to the dead letters, in one transaction with its deletion. Always succeeds. */
 void actr__mailbox_bury(struct actr__mailbox *mailbox, struct actr__mail *mail,
 			const char *category, const char *message);
-/* Add bytes that never were a mail (the gate could not decode them). */
+/* Add bytes that never were a mail (the gate could not decode them); to whom: us, unless given. */
 int actr__mailbox_bury_bytes(struct actr__mailbox *mailbox, const struct actr__dead_letter *letter,
 			     actr_error *err);
 /* In memory only (else ACTR_E_STATE: see below): newest first; `visit` returns false to stop. */

@@ -93,6 +93,7 @@ static void after_loss(struct actr__signaling *s, const actr_error *why)
 		wait_then_connect(s, why);
 		break;
 	case ACTR__SIGNALING_UNREGISTERING:
+		ACTR_WARN(2, "signaling", "what=unregister_unanswered after_ms=%u", UNREGISTER_MS);
 		signaling_close_now(s, NULL);
 		break;
 	case ACTR__SIGNALING_IDLE:
@@ -174,7 +175,7 @@ void signaling_registration_refused(struct actr__signaling *s, actr_error *why)
 	s->stats.registrations_refused++;
 	(void)actr__prefix(why, why->code,
 			   "the server refused the registration (%u): ", why->wire_code);
-	ACTR_WARN(5, "signaling", "registration=refused code=%u", why->wire_code);
+	ACTR_ERR(10, "registration_error", "what=registration_refused code=%u", why->wire_code);
 	signaling_fail_socket(s, why);
 }
 
@@ -187,6 +188,9 @@ static void registered(struct actr__signaling *s, const actr_id *id)
 	s->stats.registrations++;
 	s->register_number = 0;
 	signaling_session_begin(s);
+	ACTR_INFO("registration", "token_key_id=%u credential_life_s=%lld heartbeat_s=%llu",
+		  s->credential.key_id, (long long)(s->credential.life_ms / 1000),
+		  (unsigned long long)(s->interval_ms / 1000));
 	if (s->events->on_registered)
 		s->events->on_registered(s->owner, &s->id, changed);
 	if (s->state != ACTR__SIGNALING_REGISTERING)

@@ -41,8 +41,10 @@ static void on_error(struct actr__signaling *s, uint64_t number, const Actr__Err
 		return;
 	}
 	if (s->state == ACTR__SIGNALING_UNREGISTERING) {
-		if (number == s->unregister_number)
-			signaling_close_now(s, NULL);
+		if (number != s->unregister_number)
+			return;
+		ACTR_WARN(2, "signaling", "what=unregister_refused code=%u", err.wire_code);
+		signaling_close_now(s, NULL);
 		return;
 	}
 	if (number && number == s->renew_number) {
@@ -88,8 +90,10 @@ static void on_server(struct actr__signaling *s, uint64_t number,
 					       timed ? time->seconds * 1000 : 0);
 		break;
 	case SIGNALING__SIGNALING_TO_ACTR__PAYLOAD_UNREGISTER_RESPONSE:
-		if (s->state == ACTR__SIGNALING_UNREGISTERING)
-			signaling_close_now(s, NULL);
+		if (s->state != ACTR__SIGNALING_UNREGISTERING)
+			break;
+		ACTR_INFO("registration", "what=unregistered");
+		signaling_close_now(s, NULL);
 		break;
 	case SIGNALING__SIGNALING_TO_ACTR__PAYLOAD_PONG:
 		signaling_on_pong(s, message->pong);

@@ -289,6 +289,7 @@ static void actor_init(struct world_actor *a, struct world *w, uint64_t serial,
 	assert_int_equal(actr__transport_new(w->loop, &transport_options, &maker, &transport_events,
 					     a, &a->transport, NULL),
 			 0);
+	mailbox_options.self = a->id;
 	assert_int_equal(actr__mailbox_open(w->loop, &mailbox_options, &mailbox_events, a,
 					    &a->mailbox, NULL),
 			 0);
