@@ -19,6 +19,7 @@
 #define MAX_WAIT_MS_NACK   250u
 #define MAX_WAIT_MS_PLAIN  50u /* reordering only */
 #define MAX_BYTES_DEFAULT  (8u * 1024 * 1024)
+#define GAP_MAX		   1024u /* packets: a larger gap is an outage, not worth a repeat */
 #define REORDER_PACKETS	   3u
 #define REORDER_NS	   (10 * ACTR__NS_PER_MS)
 #define WALK_NS_MIN	   (1 * ACTR__NS_PER_MS)
@@ -156,6 +157,12 @@ static void give_up(struct actr__rtp_receiver *receiver)
 	drain(receiver);
 }
 
+static void give_up_all(struct actr__rtp_receiver *receiver)
+{
+	while (!actr__waiting_empty(&receiver->waiting))
+		give_up(receiver);
+}
+
 /* Numbers up to `extended`, of which nothing is known, are lost. */
 static void skip_to(struct actr__rtp_receiver *receiver, uint64_t extended)
 {
@@ -168,23 +175,24 @@ static void skip_to(struct actr__rtp_receiver *receiver, uint64_t extended)
 	actr__waiting_reset(&receiver->waiting, extended);
 }
 
+static bool has_room(const struct actr__waiting *waiting, uint64_t extended, size_t size)
+{
+	return extended < waiting->end + GAP_MAX && actr__waiting_has_room(waiting, extended, size);
+}
+
 /* For a packet behind `first`. One that is too large for an empty ring is not waited with. */
 static void make_room(struct actr__rtp_receiver *receiver, uint64_t extended, size_t size)
 {
 	struct actr__waiting *waiting = &receiver->waiting;
 
-	while (extended > waiting->first && !actr__waiting_has_room(waiting, extended, size)) {
+	if (extended >= waiting->end + GAP_MAX)
+		give_up_all(receiver);
+	while (extended > waiting->first && !has_room(waiting, extended, size)) {
 		if (actr__waiting_empty(waiting))
 			skip_to(receiver, extended);
 		else
 			give_up(receiver);
 	}
-}
-
-static void give_up_all(struct actr__rtp_receiver *receiver)
-{
-	while (!actr__waiting_empty(&receiver->waiting))
-		give_up(receiver);
 }
 
 /* How long an asked packet took; twice asked, it is not known which request it answers. */

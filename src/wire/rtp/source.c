@@ -40,8 +40,12 @@ static void begin(struct actr__source *source, uint16_t sequence)
 
 static void advance(struct actr__source *source, uint64_t extended)
 {
-	for (uint64_t i = source->highest + 1; i <= extended; i++)
-		*word(source, i) &= ~bit(i);
+	for (uint64_t i = source->highest + 1; i <= extended;) {
+		bool is_whole = !(i & 63) && extended - i >= 63;
+
+		*word(source, i) &= is_whole ? 0 : ~bit(i);
+		i += is_whole ? 64 : 1;
+	}
 	source->highest = extended;
 }
 
