@@ -108,6 +108,8 @@ typedef struct actr_metrics {
 	const actr_stream_stats *streams; /* NULL only in a cleared one */
 	const actr_metrics_peer *const *peers;
 	size_t peer_count;
+
+	uint64_t events_lost; /* on_event was too slow */
 } actr_metrics;
 
 #define ACTR_METRICS_INIT                                                                          \

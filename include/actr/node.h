@@ -23,14 +23,52 @@ typedef enum actr_executor {
 	ACTR_EXECUTOR_WORKER = 1 /* the workload has a thread of its own and may block */
 } actr_executor;
 
+/*
+ * Hooks: on_start, on_event, on_stop. All of a node's run on the workload's executor, one at a
+ *time, never inside another call of the library, in this order:
+ *
+ *	events SIGNALING connecting, REGISTERED, SIGNALING connected
+ *	on_start                        once; its failure aborts the start
+ *	requests, and events as they happen
+ *	on_stop                         once, when the shutdown begins; connections still work
+ *	events PEER disconnected and idle of each peer, SIGNALING disconnected
+ *
+ * A start that fails calls on_stop only when on_start had succeeded. Nothing is called any more
+ *when actr_ref_wait() or actr_ref_close() has returned, or the failed start.
+ *
+ * Events: each transition once, in the order in which they happened, over all kinds. A worker that
+ * is so slow that 1,024 wait misses further ones: the next that comes says how many (`lost`).
+ */
 typedef enum actr_event_kind {
-	ACTR_EVENT_SIGNALING = 1,  /* state: connecting, connected, disconnected */
-	ACTR_EVENT_REGISTERED = 2, /* id (again, or changed) */
-	ACTR_EVENT_PEER = 3,	   /* state of the connection to id */
-	ACTR_EVENT_CREDENTIAL = 4, /* renewed or expired */
-	ACTR_EVENT_MAILBOX = 5,	   /* high water, normal, storage failed, dead letter */
-	ACTR_EVENT_PRESENCE = 6,   /* an actor of a watched type came up */
-	ACTR_EVENT_LANE = 7	   /* congested, clear */
+	/*
+	 * connecting → connected → disconnected → connecting …; connected → connecting when the
+	 * node registers anew. `why` with disconnected.
+	 */
+	ACTR_EVENT_SIGNALING = 1,
+	/* `id` is the own id from now on: before connected, or by a renewal that changed it. */
+	ACTR_EVENT_REGISTERED = 2,
+	/*
+	 * Of the connection to `id`: connecting → connected ⇄ recovering → disconnected →
+	 * connecting … → idle. A session ends in disconnected with its reason in `why`; then comes
+	 * the next one for what still waits, or idle: the peer is forgotten. Recovering has `why`
+	 * too, of code ACTR_E_RECOVERING. `detail` of connected: path and data path.
+	 */
+	ACTR_EVENT_PEER = 3,
+	/* Renewed in time; or expired (refused by the server, too), then the node registers anew.
+	 */
+	ACTR_EVENT_CREDENTIAL = 4,
+	/*
+	 * High water (80 % full) and normal again (below 70 %); failed (storage; `why`) and normal
+	 * or high water again. Dead letter: one for each; `why` is the cause, `id` the sender,
+	 * `detail` has its id and ends with where to look.
+	 */
+	ACTR_EVENT_MAILBOX = 5,
+	ACTR_EVENT_PRESENCE = 6, /* up: the actor `id` of a watched type has come */
+	/*
+	 * Of `lane` to peer `id`: congested, the connection takes no more and messages wait for it;
+	 * normal, none waits any more, or the session has ended.
+	 */
+	ACTR_EVENT_LANE = 7
 } actr_event_kind;
 
 typedef enum actr_state {
@@ -56,10 +94,11 @@ typedef struct actr_event {
 	actr_state state;
 	const actr_id *id;     /* peer, or own id; NULL where it has no meaning */
 	const char *detail;    /* e.g. the candidate pair and data path; never NULL */
-	const actr_error *why; /* NULL unless something failed */
-	uint64_t session;      /* of the peer connection, counting from 1 */
-	actr_lane lane;
-	uint64_t elapsed_ms; /* SIGNALING, PEER: in the state before; 0 when that was idle */
+	const actr_error *why; /* NULL unless something failed; its code tells what */
+	uint64_t session;      /* PEER, LANE: of the connection; counts all of the node from 1 */
+	actr_lane lane;	       /* LANE */
+	uint64_t elapsed_ms;   /* SIGNALING, PEER: in the state before; 0 when that was idle */
+	uint64_t lost;	       /* events dropped before this one: on_event was too slow for 1,024 */
 } actr_event;
 
 typedef struct actr_workload {

@@ -55,6 +55,15 @@ enum node_state {
 	NODE_STOPPED,
 };
 
+/* Told to on_event, or about to be. */
+struct events {
+	struct actr__list waiting; /* of the loop executor */
+	struct actr__deferred tell;
+	unsigned count; /* not told yet */
+	uint64_t lost;	/* since the last that was taken in */
+	uint64_t lost_total;
+};
+
 struct resolver {
 	struct actr__list cache; /* struct cached; most recently used first */
 	size_t cached_count;
@@ -88,10 +97,15 @@ struct actr_node {
 	bool stop_hook_due;		   /* loop: on_start has run */
 	bool has_failed;		   /* loop: the start failed with `failure` */
 	actr_error failure;
-	struct resolver resolver;  /* loop */
-	struct actr__timer grace;  /* loop: of the present step of the shutdown */
-	unsigned stop_step;	   /* loop */
-	unsigned busy_dispatchers; /* loop */
+	struct events events;	     /* loop */
+	actr_state signaling_told;   /* loop: last state in an event */
+	actr_state mailbox_told;     /* loop */
+	uint64_t signaling_since_ms; /* loop: of signaling_told */
+	struct resolver resolver;    /* loop */
+	struct actr__timer grace;    /* loop: of the present step of the shutdown */
+	unsigned stop_step;	     /* loop */
+	bool waited_for_events;	     /* loop: in the last step but one */
+	unsigned busy_dispatchers;   /* loop */
 
 	void (*on_started)(void *user, actr_ref *ref, const actr_error *err);
 	void *on_started_user;
@@ -114,7 +128,7 @@ static inline struct actr_node *node_of_endpoint(struct actr__endpoint *endpoint
 
 /* start.c: loop. */
 void node_start_on_loop(struct actr_node *node);
-/* The server gave the first id: build the network, run on_start. */
+/* Registered for the first time: build the network, run on_start. */
 void node_registered_first(struct actr_node *node);
 /* The start cannot succeed: undo it, tell, be stopped. */
 void node_start_failed(struct actr_node *node, const actr_error *why);
@@ -131,8 +145,14 @@ void node_stop_on_loop(struct actr_node *node);
 /* Something that the shutdown waits for has come. */
 void node_stop_go_on(struct actr_node *node);
 
-/* events.c: to the workload's on_event, on its executor, in order. */
+/* events.c: to the workload's on_event, on its executor, in order (loop). */
+void node_events_init(struct actr_node *node);
 void node_tell(struct actr_node *node, const actr_event *event);
+/* Loop executor: those that wait for the end of the turn, before a hook runs. */
+void node_tell_waiting(struct actr_node *node);
+
+/* stop.c: the last event has come back from the worker. */
+void node_events_are_told(struct actr_node *node);
 
 /* resolver.c: loop. */
 extern const struct actr__endpoint_ops node_endpoint_ops;

@@ -240,6 +240,7 @@ static int gather(struct actr_node *node, actr_metrics *m)
 		return rc;
 	m->id = actr__endpoint_id(&node->endpoint);
 	m->uptime_ms = actr__loop_now_ms(node->loop) - node->started_ms;
+	m->events_lost = node->events.lost_total;
 	gather_calls(&node->endpoint, m);
 	gather_requests(node->endpoint.local, m);
 	gather_requests(node->endpoint.shell, m);

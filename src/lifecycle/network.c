@@ -6,6 +6,7 @@
 #include "lifecycle/lifecycle_internal.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 /* --- signaling over its socket --- */
 
@@ -101,8 +102,15 @@ static void get_load(void *owner, struct actr__signaling_load *ret)
 
 static void tell_signaling(struct actr_node *node, actr_state state, const actr_error *why)
 {
+	uint64_t now = actr__loop_now_ms(node->loop);
 	actr_event event = {.kind = ACTR_EVENT_SIGNALING, .state = state, .detail = "", .why = why};
 
+	if (node->signaling_told == state)
+		return;
+	if (node->signaling_told != ACTR_STATE_IDLE)
+		event.elapsed_ms = now - node->signaling_since_ms;
+	node->signaling_told = state;
+	node->signaling_since_ms = now;
 	node_tell(node, &event);
 }
 
@@ -115,12 +123,14 @@ static void on_signaling_state(void *owner, enum actr__signaling_state state, co
 	case ACTR__SIGNALING_CONNECTING:
 		ACTR_INFO("signaling", "what=connecting url=%s",
 			  node->system->config.signaling_url);
-		tell_signaling(node, ACTR_STATE_CONNECTING, NULL);
+		tell_signaling(node, ACTR_STATE_CONNECTING, why);
 		break;
 	case ACTR__SIGNALING_READY:
 		ACTR_INFO("signaling", "what=connected");
 		tell_signaling(node, ACTR_STATE_CONNECTED, NULL);
 		resolver_ready(node);
+		if (node->state == NODE_STARTING && !node->transport)
+			node_registered_first(node);
 		break;
 	case ACTR__SIGNALING_WAITING:
 		tell_signaling(node, ACTR_STATE_DISCONNECTED, why);
@@ -132,6 +142,7 @@ static void on_signaling_state(void *owner, enum actr__signaling_state state, co
 		node_start_failed(node, &err);
 		break;
 	case ACTR__SIGNALING_CLOSED:
+		tell_signaling(node, ACTR_STATE_DISCONNECTED, why);
 		if (node->state == NODE_STOPPING)
 			node_stop_go_on(node);
 		break;
@@ -153,15 +164,24 @@ static void on_registered(void *owner, const actr_id *id, bool changed)
 		actr__endpoint_set_id(&node->endpoint, id);
 	ACTR_INFO("registration", "what=registered id=%s", actr_id_format(id, text, sizeof text));
 	node_tell(node, &event);
-	if (node->state == NODE_STARTING && !node->transport)
-		node_registered_first(node);
+}
+
+static void on_credential(void *owner, const actr_error *why)
+{
+	actr_event event = {.kind = ACTR_EVENT_CREDENTIAL,
+			    .state = why ? ACTR_STATE_EXPIRED : ACTR_STATE_RENEWED,
+			    .detail = "",
+			    .why = why};
+
+	node_tell(owner, &event);
 }
 
 static void on_relay(void *owner, const actr_id *from, const struct actr__signal *signal)
 {
 	struct actr_node *node = owner;
 
-	/* Also while it stops, until its calls end: on_stop may call whom it never called before. */
+	/* Also while it stops, until its calls end: on_stop may call whom it never called before.
+	 */
 	if (node->transport && !node->endpoint.closing)
 		actr__transport_signal(node->transport, from, signal);
 }
@@ -189,6 +209,7 @@ static const struct actr__signaling_events signaling_events = {
 	.load = get_load,
 	.on_state = on_signaling_state,
 	.on_registered = on_registered,
+	.on_credential = on_credential,
 	.on_relay = on_relay,
 	.on_relay_failed = on_relay_failed,
 	.on_actor_up = on_actor_up,
@@ -457,6 +478,7 @@ static void on_mailbox_closed(void *owner)
 
 static void on_mailbox_state(void *owner, actr_error *why, bool high_water)
 {
+	struct actr_node *node = owner;
 	actr_event event = {.kind = ACTR_EVENT_MAILBOX,
 			    .state = why	  ? ACTR_STATE_FAILED
 				     : high_water ? ACTR_STATE_HIGH_WATER
@@ -464,6 +486,44 @@ static void on_mailbox_state(void *owner, actr_error *why, bool high_water)
 			    .detail = "",
 			    .why = why};
 
+	if (node->mailbox_told == event.state)
+		return;
+	node->mailbox_told = event.state;
+	node_tell(node, &event);
+}
+
+static void describe_letter(const struct actr_node *node, const struct actr__dead_letter *letter,
+			    char *out, size_t size)
+{
+	const char *path = node->system->config.mailbox_path;
+	int used = snprintf(out, size, "id=%s category=%s trace_id=%s ", letter->id,
+			    letter->error_category, letter->trace_id ? letter->trace_id : "");
+
+	if (used < 0 || (size_t)used >= size)
+		return;
+	if (path)
+		snprintf(out + used, size - (size_t)used, "see=\"actr dlq show %s --mailbox %s\"",
+			 letter->id, path);
+	else
+		snprintf(out + used, size - (size_t)used,
+			 "see=\"kept in memory only: set system.storage.mailbox_path\"");
+}
+
+static void on_dead_letter(void *owner, const struct actr__dead_letter *letter)
+{
+	actr_event event = {.kind = ACTR_EVENT_MAILBOX, .state = ACTR_STATE_DEAD_LETTER};
+	bool undecodable = !strcmp(letter->error_category, "protobuf_decode");
+	actr_error why = ACTR_ERROR_INIT;
+	char detail[512];
+	actr_id from;
+
+	ACTR_FAIL(&why, undecodable ? ACTR_E_DECODE : ACTR_E_INTERNAL, "%s",
+		  letter->error_message ? letter->error_message : "");
+	describe_letter(owner, letter, detail, sizeof detail);
+	event.detail = detail;
+	event.why = &why;
+	if (letter->from.size && actr__id_decode(letter->from, &from, NULL) == 0)
+		event.id = &from;
 	node_tell(owner, &event);
 }
 
@@ -472,6 +532,7 @@ static const struct actr__mailbox_events mailbox_events = {
 	.on_refused = on_mail_refused,
 	.on_closed = on_mailbox_closed,
 	.on_state = on_mailbox_state,
+	.on_dead_letter = on_dead_letter,
 };
 
 static int open_mailbox(struct actr_node *node, actr_error *err)

@@ -75,6 +75,7 @@ int actr_node_attach(actr_system *system, const actr_workload *workload, actr_no
 	node->stop_task.run = on_stop_posted;
 	pthread_mutex_init(&node->stopped_lock, NULL); /* cannot fail with default attributes */
 	pthread_cond_init(&node->stopped_cond, NULL);
+	node_events_init(node);
 	resolver_init(&node->resolver);
 	*ret_node = node;
 	return 0;

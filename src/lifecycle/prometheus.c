@@ -107,6 +107,7 @@ static const struct single singles[] = {
 	COUNTER("mailbox_buried", mailbox_buried, "Mails that became dead letters."),
 	COUNTER("mailbox_commits", mailbox_commits, "Transactions of a durable mailbox."),
 	GAUGE("dead_letters", dead_letters, "Dead letters that are kept."),
+	COUNTER("events_lost", events_lost, "Events that on_event was too slow for."),
 	COUNTER("registrations", registrations, "Registrations with the signaling server."),
 	COUNTER("registrations_refused", registrations_refused, "Registrations refused by it."),
 	COUNTER("credential_renewals", credential_renewals, "Credentials renewed in time."),

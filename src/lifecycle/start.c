@@ -87,6 +87,7 @@ void node_registered_first(struct actr_node *node)
 		node_start_failed(node, &err);
 		return;
 	}
+	node_tell_waiting(node);
 	if (!node->workload.on_start)
 		on_start_hook_done(node, 0);
 	else if (actr__dispatcher_hook(node->endpoint.local, "bootstrap", node->workload.on_start,

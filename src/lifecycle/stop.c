@@ -66,6 +66,7 @@ static void stop_handlers(struct actr_node *node)
 	bool due = node->stop_hook_due;
 
 	node->stop_hook_due = false;
+	node_tell_waiting(node);
 	if (due && node->workload.on_stop &&
 	    actr__dispatcher_hook(node->endpoint.local, "shutdown", run_on_stop, on_stop_hook_done,
 				  node, &err) < 0)
@@ -127,14 +128,23 @@ static void close_mailbox(struct actr_node *node)
 
 static void wait_for_workers(struct actr_node *node)
 {
-	if (!node->busy_dispatchers) {
+	if (!node->busy_dispatchers && !node->events.count) {
 		node_stop_go_on(node);
 		return;
 	}
-	ACTR_WARN(5, "internal",
-		  "what=handler_does_not_return cause=\"the shutdown waits for it\"");
+	/* A handler has had its grace; events have just come. */
+	if (node->busy_dispatchers || node->waited_for_events)
+		ACTR_WARN(5, "internal",
+			  "what=handler_does_not_return cause=\"the shutdown waits for it\"");
+	node->waited_for_events = true;
 	node->stop_step--; /* look again */
 	wait_at_most(node, WORKER_WARN_MS);
+}
+
+void node_events_are_told(struct actr_node *node)
+{
+	if (node->stop_step == STEP_WORKERS - 1 && node->waited_for_events)
+		node_stop_go_on(node);
 }
 
 /*
@@ -162,7 +172,9 @@ static void node_end(struct actr_node *node)
 
 static void stopped(struct actr_node *node)
 {
+	node_tell_waiting(node);
 	network_free(node);
+	actr__loop_cancel_deferred(&node->events.tell);
 	node->endpoint.local = actr__dispatcher_free(node->endpoint.local);
 	node->endpoint.shell = actr__dispatcher_free(node->endpoint.shell);
 	node->state = NODE_STOPPED;

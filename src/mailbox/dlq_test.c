@@ -36,7 +36,10 @@ static void dead_letters_have_the_originals_table_and_fields(void **state)
 	snprintf(dlq, sizeof dlq, "%s.dlq", w->path);
 	(void)world_open(w);
 	bury_one(w, "poison", ACTR__MAIL_HIGH);
+	RUN_UNTIL(&w->o, w->o.letters == 1);
+	assert_string_equal(w->o.last_category, "handler");
 	world_close(w);
+	assert_int_equal(w->o.letters, 1);
 	assert_int_equal(sql_value(w->path, "SELECT count(*) FROM msg"), 0);
 	assert_int_equal(sql_value(dlq,
 				   "SELECT count(*) FROM dead_letter_queue WHERE length(id)=36 AND "
@@ -75,6 +78,8 @@ static void bytes_that_never_were_mail_are_kept_too(void **state)
 	assert_int_equal(actr__dlq_open(w->path, &dlq, &err), 0); /* while the node has it */
 	assert_int_equal(actr__dlq_query(dlq, &filter, keep_id, id, &err), 0);
 	assert_string_equal(id, raw.id);
+	assert_int_equal(w->o.letters, 1);
+	assert_string_equal(w->o.last_letter, raw.id); /* what was told is what is found */
 	filter.created_after_ms = 1700000000123; /* strictly after */
 	assert_int_equal(actr__dlq_query(dlq, &filter, count_letter, &count, &err), 0);
 	assert_int_equal(count, 0);

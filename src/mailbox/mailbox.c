@@ -5,7 +5,7 @@
  * flight (taken), or ending (with the store again, its message released). Quota counts it from
  * submit until it is acked or its letter is written. Nothing calls the owner from inside his own
  * call: readiness, high water and the state of the storage are told by one deferred task at the end
- * of the turn.
+ * of the turn. Dead letters are the exception: each is told when it is kept.
  */
 #include <assert.h>
 
@@ -15,13 +15,11 @@
 
 static void tell_state(struct actr__mailbox *m)
 {
-	bool storage = m->tell_storage;
-
-	if (!m->tell_high && !storage)
+	if (!m->tell_high && !m->tell_storage)
 		return;
 	m->tell_high = m->tell_storage = false;
 	if (m->events.on_state)
-		m->events.on_state(m->owner, storage && m->stats.failed ? &m->storage_error : NULL,
+		m->events.on_state(m->owner, m->stats.failed ? &m->storage_error : NULL,
 				   m->quota.high);
 }
 
@@ -39,6 +37,12 @@ static void on_tell(struct actr__deferred *deferred)
 	m->tell_closed = false;
 	if (m->events.on_closed)
 		m->events.on_closed(m->owner); /* may free us */
+}
+
+void mailbox_tell_letter(struct actr__mailbox *m, const struct actr__dead_letter *letter)
+{
+	if (m->events.on_dead_letter)
+		m->events.on_dead_letter(m->owner, letter);
 }
 
 void mailbox_kick(struct actr__mailbox *m)

@@ -71,8 +71,13 @@ struct actr__mailbox_events {
 	void (*on_refused)(void *owner, struct actr__mail *mail, const actr_error *why);
 	/* Everything that was submitted or settled is on disk, and the threads have ended. */
 	void (*on_closed)(void *owner);
-	/* High water reached or left; storage failed or works again. */
+	/* High water reached or left; storage failed (why) or works again. */
 	void (*on_state)(void *owner, actr_error *why, bool high_water);
+	/*
+	 * It is kept (on disk); borrowed. May come from
+	 * inside a burial: must not call the mailbox.
+	 */
+	void (*on_dead_letter)(void *owner, const struct actr__dead_letter *letter);
 };
 
 struct actr__mailbox_options {

@@ -219,6 +219,8 @@ void mailbox_kick(struct actr__mailbox *m);
 void entry_end(struct actr__mailbox *m, struct entry *entry);
 /* The store has ended: tell it from the loop. */
 void mailbox_closed(struct actr__mailbox *m);
+/* A letter is where it will stay. */
+void mailbox_tell_letter(struct actr__mailbox *m, const struct actr__dead_letter *letter);
 /* Told when it changed. */
 void mailbox_check_high_water(struct actr__mailbox *m);
 void mailbox_storage_state(struct actr__mailbox *m, const actr_error *failure);

@@ -20,6 +20,8 @@ struct owner {
 	bool high, failed;
 	int last_refusal;
 	bool stop_on_ready, stop_on_refused;
+	unsigned letters;
+	char last_letter[ACTR_UUID_SIZE], last_category[32];
 };
 
 static inline void owner_on_ready(void *user)
@@ -59,10 +61,20 @@ static inline void owner_on_state(void *user, actr_error *why, bool high_water)
 	o->failed = why != NULL;
 }
 
+static inline void owner_on_dead_letter(void *user, const struct actr__dead_letter *letter)
+{
+	struct owner *o = user;
+
+	o->letters++;
+	snprintf(o->last_letter, sizeof o->last_letter, "%s", letter->id);
+	snprintf(o->last_category, sizeof o->last_category, "%s", letter->error_category);
+}
+
 static const struct actr__mailbox_events owner_events = {.on_ready = owner_on_ready,
 							 .on_refused = owner_on_refused,
 							 .on_closed = owner_on_closed,
-							 .on_state = owner_on_state};
+							 .on_state = owner_on_state,
+							 .on_dead_letter = owner_on_dead_letter};
 
 static inline actr_id test_id(uint64_t serial)
 {

@@ -57,6 +57,7 @@ static int keep_letter(struct actr__mailbox *m, struct letter_copy *copy, actr_e
 	actr__list_push(&self->letters, &copy->op.link);
 	self->letter_bytes += copy->size;
 	m->stats.dead_letters++;
+	mailbox_tell_letter(m, &copy->letter);
 	while (self->letter_bytes > self->letter_max_bytes)
 		drop_oldest(self);
 	return 0;

@@ -240,6 +240,9 @@ static void a_buried_mail_keeps_all_fields_of_the_page(void **state)
 	assert_int_equal(stats.dead_letters, 2);
 	assert_int_equal(stats.buried_total, 1);
 	assert_int_equal(stats.queued + stats.in_flight, 0);
+	assert_int_equal(o->letters, 2);
+	assert_string_equal(o->last_letter, raw.id);
+	assert_string_equal(o->last_category, "protobuf_decode");
 }
 
 static void dead_letters_are_bounded_and_the_oldest_go(void **state)
@@ -256,6 +259,7 @@ static void dead_letters_are_bounded_and_the_oldest_go(void **state)
 	actr__mailbox_stats(m, &stats);
 	assert_true(stats.dead_letters >= 1 && stats.dead_letters < 10);
 	assert_int_equal(stats.buried_total, 50);
+	assert_int_equal(o->letters, 50);
 }
 
 static void after_close_nothing_is_taken_or_accepted(void **state)

@@ -250,6 +250,26 @@ static void on_inserted(struct durable *d, struct entry *entry, const actr_error
 	mailbox_ready(&d->base, entry);
 }
 
+static void on_buried(struct durable *d, struct entry *entry)
+{
+	struct letter_scratch scratch;
+
+	if (entry->op.rc == 0) {
+		letter_of_entry(&scratch, entry, &d->base.origin);
+		mailbox_tell_letter(&d->base, &scratch.letter);
+	}
+	entry_end(&d->base, entry);
+	entry_free(entry);
+}
+
+static void on_letter_kept(struct durable *d, struct letter_copy *copy)
+{
+	d->pending_letters--;
+	if (copy->op.rc == 0)
+		mailbox_tell_letter(&d->base, &copy->letter);
+	actr__free(copy);
+}
+
 static void on_op(struct durable *d, struct op *op, const actr_error *why)
 {
 	struct entry *entry = container_of(op, struct entry, op);
@@ -259,15 +279,13 @@ static void on_op(struct durable *d, struct op *op, const actr_error *why)
 		on_inserted(d, entry, why);
 		break;
 	case OP_BURY:
-		entry_end(&d->base, entry);
-		entry_free(entry);
+		on_buried(d, entry);
 		break;
 	case OP_DELETE:
 		entry_free(entry);
 		break;
 	case OP_LETTER:
-		d->pending_letters--;
-		actr__free(container_of(op, struct letter_copy, op));
+		on_letter_kept(d, container_of(op, struct letter_copy, op));
 		break;
 	case OP_BUMP:
 		recovery_counted(d, container_of(op, struct bump, op));

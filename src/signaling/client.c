@@ -29,6 +29,12 @@
 
 static void connect_now(struct actr__signaling *s, const actr_error *why);
 
+static void tell_credential(struct actr__signaling *s, const actr_error *why)
+{
+	if (s->events->on_credential)
+		s->events->on_credential(s->owner, why);
+}
+
 static void set_state(struct actr__signaling *s, enum actr__signaling_state state,
 		      const actr_error *why)
 {
@@ -117,6 +123,9 @@ void signaling_register_anew(struct actr__signaling *s, const actr_error *why)
 
 	if (s->state != ACTR__SIGNALING_READY)
 		return;
+	tell_credential(s, &copy);
+	if (s->state != ACTR__SIGNALING_READY)
+		return; /* stopped by who was told */
 	if (actr__loop_now_ms(s->loop) - s->ready_since_ms < REGISTER_ANEW_AT_ONCE_MS) {
 		signaling_fail_socket(s, &copy);
 		return;
@@ -210,6 +219,7 @@ static void renewed(struct actr__signaling *s, const actr_id *id)
 	s->renew_number = 0;
 	s->stats.renewals++;
 	signaling_upkeep(s);
+	tell_credential(s, NULL);
 	if (changed && s->events->on_registered)
 		s->events->on_registered(s->owner, &s->id, true);
 }

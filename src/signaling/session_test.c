@@ -117,6 +117,8 @@ static void defect_20_the_renewed_key_is_the_one_used_from_then_on(void **st)
 	assert_int_equal(world.server.last_key_id, 101);
 	assert_int_equal(world.server.registers, 1);
 	assert_string_equal(world.a.states, "CRr");
+	assert_int_equal(world.a.renewals, 100);
+	assert_int_equal(world.a.expiries, 0);
 }
 
 static void a_renewal_under_another_serial_number_is_a_new_identity(void **st)
@@ -166,6 +168,9 @@ static void defect_28_a_node_that_slept_past_its_credential_registers_anew(void 
 	advance(30100);
 	assert_string_equal(world.a.states, "CRr");
 	assert_int_equal(world.a.registered, 2);
+	assert_int_equal(world.a.expiries, 1);
+	assert_int_equal(world.a.renewals, 0);
+	assert_int_equal(world.a.why.code, ACTR_E_UNAUTHENTICATED);
 }
 
 static void defect_28_a_heartbeat_refused_with_401_leads_to_a_new_registration(void **st)
@@ -178,6 +183,7 @@ static void defect_28_a_heartbeat_refused_with_401_leads_to_a_new_registration(v
 	world.server.ping_error = 0;
 	advance(1000);
 	assert_string_equal(world.a.states, "CRr");
+	assert_int_equal(world.a.expiries, 1);
 }
 
 static void a_credential_that_is_refused_at_once_does_not_make_the_node_spin(void **st)

@@ -57,6 +57,11 @@ struct actr__signaling_events {
 	 */
 	void (*on_state)(void *owner, enum actr__signaling_state state, const actr_error *why);
 	void (*on_registered)(void *owner, const actr_id *id, bool changed);
+	/*
+	 * The credential was renewed in time (why NULL), or it is of no use any more: expired, or
+	 * refused. Then a new registration follows.
+	 */
+	void (*on_credential)(void *owner, const actr_error *why);
 	/* A peer's signal; borrowed. */
 	void (*on_relay)(void *owner, const actr_id *from, const struct actr__signal *signal);
 	/* The server refused a relay to this peer: fail what waits for it. */

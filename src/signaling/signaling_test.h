@@ -19,6 +19,7 @@ struct node {
 	/* What it was told. */
 	char states[400]; /* one letter a state: C R r(eady) W U X(closed) */
 	actr_error why;
+	unsigned renewals, expiries;
 	unsigned registered, changed, relays, relay_failures, ups;
 	actr_id id, from, failed_to, up;
 	struct actr__signaling_load load;
@@ -94,6 +95,16 @@ static inline void on_registered(void *owner, const actr_id *id, bool changed)
 	node->id = *id;
 }
 
+static inline void on_credential(void *owner, const actr_error *why)
+{
+	struct node *node = owner;
+
+	node->renewals += !why;
+	node->expiries += why != NULL;
+	if (why)
+		node->why = *why;
+}
+
 static inline void copy(char *out, size_t size, const char *text)
 {
 	(void)snprintf(out, size, "%s", text ? text : "(null)");
@@ -137,6 +148,7 @@ static const struct actr__signaling_events node_events = {
 	.load = on_load,
 	.on_state = on_state,
 	.on_registered = on_registered,
+	.on_credential = on_credential,
 	.on_relay = on_relay,
 	.on_relay_failed = on_relay_failed,
 	.on_actor_up = on_actor_up,
