@@ -54,6 +54,8 @@ struct actr__wire_stats {
 	uint64_t packets_sent, packets_received, packets_dropped;
 	uint64_t retransmits;
 	size_t buffered;
+	/* SRTP and SRTCP packets; unknown: of no track; forged: not authentic, or repeated */
+	uint64_t media_sent, media_received, media_unknown, media_forged;
 };
 
 /* --- media: tracks of one wire ---------------------------------------------------------------- */

@@ -14,13 +14,20 @@
  * Descriptions are written when the link knows its own credentials (on_local). The host candidates
  * stand in them: the original waits a second for a pair that it learns of by a check only.
  */
-#include "wire/webrtc/webrtc_internal.h"
-
-#include <stdio.h>
+#include "wire/webrtc/media_internal.h"
 
 static bool has_offered(const struct wire_webrtc *w)
 {
 	return w->exchange[0] || w->owed == OWE_OFFER || w->owed == OWE_RESTART_OFFER;
+}
+
+/* Our offer will have no answer any more (RFC 8829 4.1.10.2). */
+static void roll_back(struct wire_webrtc *w)
+{
+	w->exchange[0] = 0;
+	w->is_media_offer = false;
+	if (w->media)
+		actr__plan_roll_back(&w->media->plan);
 }
 
 /* --- writing --- */
@@ -41,9 +48,10 @@ static enum actr__sdp_setup own_setup(const struct wire_webrtc *w)
 	return w->is_dtls_client ? ACTR__SDP_ACTIVE : ACTR__SDP_PASSIVE;
 }
 
-static int write_description(struct wire_webrtc *w, const struct actr__sdp *offer,
-			     struct actr__buf *out)
+static int write_description(struct wire_webrtc *w, struct actr__buf *out)
 {
+	struct actr__sdp_media sections[ACTR__SDP_SECTIONS_MAX] = {
+		{.kind = ACTR__SDP_APPLICATION, .mid = w->mid}};
 	struct actr__sdp_local local = {
 		.session_id = w->local_session,
 		.version = ++w->local_version,
@@ -53,22 +61,46 @@ static int write_description(struct wire_webrtc *w, const struct actr__sdp *offe
 		.setup = own_setup(w),
 		.candidates = w->link->candidates,
 		.end_of_candidates = w->link->is_gathered,
-		.offer = offer,
+		.sections = sections,
+		.section_count = 1,
 	};
 
+	if (w->media)
+		local.section_count =
+			actr__plan_describe(&w->media->plan, w->owed != OWE_ANSWER, sections);
 	return actr__sdp_write(&local, out);
+}
+
+static enum actr__signal_kind offer_kind(const struct wire_webrtc *w)
+{
+	if (w->owed == OWE_RESTART_OFFER)
+		return ACTR__SIGNAL_ICE_RESTART_OFFER;
+	/* The original and browsers know one kind of offer. */
+	return w->owed == OWE_MEDIA_OFFER && w->peer_is_ours ? ACTR__SIGNAL_RENEGOTIATION_OFFER
+							     : ACTR__SIGNAL_OFFER;
 }
 
 static int write_offer(struct wire_webrtc *w, struct actr__buf *out, actr_error *err)
 {
-	enum actr__signal_kind kind =
-		w->owed == OWE_OFFER ? ACTR__SIGNAL_OFFER : ACTR__SIGNAL_ICE_RESTART_OFFER;
+	enum actr__signal_kind kind = offer_kind(w);
 
-	if (actr__uuid4(w->exchange) < 0 || write_description(w, NULL, out) < 0)
+	if (w->media)
+		actr__plan_make_offer(&w->media->plan);
+	if (actr__uuid4(w->exchange) < 0 || write_description(w, out) < 0) {
+		roll_back(w);
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot write an offer");
+	}
+	w->is_media_offer = w->owed == OWE_MEDIA_OFFER;
+	if (w->is_media_offer)
+		actr__media_on_offered(w->media);
 	w->owed = OWE_NOTHING;
 	send_description(w, kind, actr__buf_text(out), w->exchange);
 	return 0;
+}
+
+static bool speaks_of_media(const struct actr__sdp *sdp)
+{
+	return sdp->section_count > 1;
 }
 
 static int write_answer(struct wire_webrtc *w, struct actr__buf *out, actr_error *err)
@@ -79,13 +111,27 @@ static int write_answer(struct wire_webrtc *w, struct actr__buf *out, actr_error
 	if (!offer)
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot write an answer");
 	rc = actr__sdp_parse(actr__text(w->remote_offer), offer, err);
+	if (rc == 0 && speaks_of_media(offer))
+		rc = actr__media_ensure(w, err);
+	if (rc == 0 && w->media)
+		rc = actr__plan_take_offer(&w->media->plan, offer, err);
 	if (rc == 0)
-		rc = write_description(w, offer, out);
+		rc = write_description(w, out);
 	if (rc < 0)
 		return ACTR_FAIL(err, rc, "cannot write an answer");
 	w->owed = OWE_NOTHING;
 	send_description(w, ACTR__SIGNAL_ANSWER, actr__buf_text(out), w->remote_exchange);
+	if (w->media)
+		actr__media_on_answered(w->media);
+	actr__loop_defer(w->engine->loop, &w->tell); /* an offer of ours may have waited */
 	return 0;
+}
+
+/* Tracks came or went, and nothing else is under way. */
+static bool owes_media_offer(const struct wire_webrtc *w)
+{
+	return w->owed == OWE_NOTHING && !w->exchange[0] && w->media &&
+	       w->wire.state == ACTR__WIRE_OPEN && actr__media_needs_offer(w->media);
 }
 
 /* Writes what is owed, if the link is ready for it. */
@@ -95,6 +141,8 @@ void actr__webrtc_negotiation_run(struct wire_webrtc *w)
 	struct actr__buf out;
 	int rc;
 
+	if (owes_media_offer(w))
+		w->owed = OWE_MEDIA_OFFER;
 	if (w->owed == OWE_NOTHING || !w->link || !w->link->has_local)
 		return;
 	actr__buf_init(&out, ACTR__SDP_MAX);
@@ -256,7 +304,7 @@ static int answer(struct wire_webrtc *w, const struct actr__signal *offer,
 	if (renew)
 		ACTR_TRY(renew_link(w, false, err));
 	learn_peer(w, sdp, false);
-	w->exchange[0] = 0;
+	roll_back(w);
 	w->owed = OWE_ANSWER;
 	if (renew)
 		ACTR_TRY(apply_remote(w, sdp, err));
@@ -264,9 +312,17 @@ static int answer(struct wire_webrtc *w, const struct actr__signal *offer,
 	return 0;
 }
 
-static bool keeps_own_offer(const struct wire_webrtc *w, const struct actr__sdp *theirs)
+/* Between offers of one kind the id decides, but one that brings a path wins over tracks. */
+static bool keeps_own_offer(const struct wire_webrtc *w, const struct actr__signal *signal,
+			    const struct actr__sdp *theirs)
 {
-	return theirs->ours && actr_id_compare(&w->self, &w->peer) < 0;
+	bool is_theirs_media = signal->kind == ACTR__SIGNAL_RENEGOTIATION_OFFER;
+
+	if (!theirs->ours)
+		return false;
+	if (is_theirs_media != w->is_media_offer)
+		return is_theirs_media;
+	return actr_id_compare(&w->self, &w->peer) < 0;
 }
 
 static int on_offer(struct wire_webrtc *w, const struct actr__signal *signal,
@@ -274,7 +330,7 @@ static int on_offer(struct wire_webrtc *w, const struct actr__signal *signal,
 {
 	if (w->knows_peer && sdp->session_id != w->remote_session)
 		return ACTR_FAIL(err, ACTR_E_CLOSED, "the peer began a new session");
-	if (has_offered(w) && keeps_own_offer(w, sdp))
+	if (has_offered(w) && keeps_own_offer(w, signal, sdp))
 		return 0;
 	if (!w->knows_peer) {
 		w->is_offerer = false;
@@ -282,12 +338,39 @@ static int on_offer(struct wire_webrtc *w, const struct actr__signal *signal,
 	}
 	/* The same generation: the offer came twice, or the peer adds media. */
 	return answer(w, signal, sdp,
-		      has_offered(w) || !w->link ||
+		      (has_offered(w) && !w->is_media_offer) || !w->link ||
 			      !actr__bytes_equal_text(sdp->ufrag, w->link->remote_ufrag),
 		      err);
 }
 
-/* An answer that cannot be used ends the wire: there will be no other to this offer. */
+static int take_answer(struct wire_webrtc *w, const struct actr__sdp *sdp, actr_error *err)
+{
+	bool renews_link = !w->is_media_offer;
+
+	ACTR_TRY(check(w, sdp, err));
+	if (w->media)
+		ACTR_TRY(actr__plan_take_answer(&w->media->plan, sdp, err));
+	w->exchange[0] = 0;
+	w->is_media_offer = false;
+	learn_peer(w, sdp, true);
+	if (w->media)
+		actr__media_on_answered(w->media);
+	if (renews_link)
+		ACTR_TRY(apply_remote(w, sdp, err));
+	return 0;
+}
+
+void actr__webrtc_give_up_offer(struct wire_webrtc *w)
+{
+	roll_back(w);
+	actr__media_on_refused(w->media);
+	actr__loop_defer(w->engine->loop, &w->tell);
+}
+
+/*
+ * An answer that cannot be used ends the wire: there will be no other to this offer. Only one that
+ * was about media leaves all as it is.
+ */
 static int on_answer(struct wire_webrtc *w, const struct actr__sdp *sdp, actr_error *err)
 {
 	actr_error why = ACTR_ERROR_INIT;
@@ -295,16 +378,15 @@ static int on_answer(struct wire_webrtc *w, const struct actr__sdp *sdp, actr_er
 
 	if (w->knows_peer && sdp->session_id != w->remote_session)
 		return ACTR_FAIL(err, ACTR_E_PROTOCOL, "answer of another session");
-	rc = check(w, sdp, &why);
-	if (rc == 0) {
-		w->exchange[0] = 0;
-		learn_peer(w, sdp, true);
-		rc = apply_remote(w, sdp, &why);
-	}
+	rc = take_answer(w, sdp, &why);
 	if (rc < 0) {
-		actr__webrtc_fail(w, &why);
+		if (w->is_media_offer)
+			actr__webrtc_give_up_offer(w);
+		else
+			actr__webrtc_fail(w, &why);
 		return ACTR_FAIL(err, rc, "%s", why.message);
 	}
+	actr__loop_defer(w->engine->loop, &w->tell); /* more may have changed meanwhile */
 	actr__webrtc_on_answered(w);
 	return 0;
 }
@@ -421,7 +503,7 @@ int actr__webrtc_begin_answer(struct wire_webrtc *w, const struct actr__signal *
 int actr__webrtc_begin_restart(struct wire_webrtc *w, actr_error *err)
 {
 	ACTR_TRY(renew_link(w, true, err));
-	w->exchange[0] = 0;
+	roll_back(w);
 	w->owed = OWE_RESTART_OFFER;
 	return 0;
 }

@@ -515,14 +515,17 @@ static void the_originals_offer_is_answered_section_by_section(void **st)
 	while (!w->filter_data)
 		world_pass(w, 1);
 	answer = w->filter_data;
-	video = strstr(answer, "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n");
+	video = strstr(answer, "m=video 9 UDP/TLS/RTP/SAVPF 96 102\r\n");
 	application = strstr(answer, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n");
 	assert_non_null(video);
 	assert_non_null(application);
 	assert_true(video < application);
 	assert_non_null(strstr(answer, "a=group:BUNDLE 0 1\r\n"));
 	assert_non_null(strstr(video, "a=rtpmap:96 VP8/90000\r\n"));
-	assert_non_null(strstr(video, "a=inactive\r\n"));
+	assert_non_null(strstr(video, "a=rtpmap:102 H264/90000\r\n"));
+	assert_non_null(strstr(video, "a=recvonly\r\n"));
+	assert_null(strstr(answer, "a=extmap")); /* it offered none */
+	assert_null(strstr(answer, "a=rtcp-fb"));
 	assert_non_null(strstr(application, "a=mid:1\r\n"));
 	assert_non_null(strstr(application, "a=setup:active\r\n"));
 	assert_non_null(strstr(application, "a=sctp-port:5000\r\n"));

@@ -179,6 +179,55 @@ static void on_fmtp(struct reader *r, actr_bytes value)
 		codec->fmtp = trim(value);
 }
 
+static unsigned feedback_named(actr_bytes value)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} known[] = {{"nack", ACTR__SDP_NACK}, {"nack pli", ACTR__SDP_PLI}, {"ccm fir", ACTR__SDP_FIR}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (is(value, known[i].name))
+			return known[i].bit;
+	return 0;
+}
+
+/* a=rtcp-fb:<type or *> <what> */
+static void on_feedback(struct reader *r, actr_bytes value)
+{
+	struct actr__sdp_section *s = r->section;
+	struct actr__sdp_codec *codec;
+	actr_bytes type;
+	uint8_t bit;
+
+	if (!s)
+		return;
+	s->has_features = true;
+	(void)take_until(&value, ' ', &type);
+	bit = (uint8_t)feedback_named(trim(value));
+	codec = find_codec(s, type);
+	if (codec)
+		codec->feedback |= bit;
+	for (size_t i = 0; is(type, "*") && i < s->codec_count; i++)
+		s->codecs[i].feedback |= bit;
+}
+
+/* a=extmap:<id>[/<direction>] <uri> (RFC 8285 8) */
+static void on_extension(struct reader *r, actr_bytes value)
+{
+	actr_bytes word, id_text;
+	uint64_t id;
+
+	if (!r->section)
+		return;
+	r->section->has_features = true;
+	(void)take_until(&value, ' ', &word);
+	(void)take_until(&word, '/', &id_text);
+	(void)take_until(&value, ' ', &word);
+	if (number(id_text, UINT8_MAX, &id) && is(word, ACTR__SDP_MID_URI))
+		r->section->mid_extension = (uint8_t)id;
+}
+
 static void on_msid(struct reader *r, actr_bytes value)
 {
 	struct actr__sdp_section *s = r->section;
@@ -323,9 +372,15 @@ static void on_media_attribute(struct reader *r, actr_bytes name, actr_bytes val
 		on_msid(r, value);
 	else if (is(name, "ssrc"))
 		on_ssrc(r, value);
+	else if (is(name, "rtcp-fb"))
+		on_feedback(r, value);
+	else if (is(name, "extmap"))
+		on_extension(r, value);
 	else if (is(name, "rtcp-mux") && r->section)
 		r->section->rtcp_mux = true;
-	else if (is(name, "mid") && r->section && value.size <= 64)
+	else if (is(name, "bundle-only") && r->section)
+		r->section->rejected = false;
+	else if (is(name, "mid") && r->section && value.size <= ACTR__SDP_MID_MAX)
 		r->section->mid = value;
 }
 

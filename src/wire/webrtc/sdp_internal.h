@@ -9,11 +9,13 @@
 
 #define ACTR__SDP_MAX	       (64u * 1024u)
 #define ACTR__SDP_LINES_MAX    2000u
-#define ACTR__SDP_SECTIONS_MAX 16u
+#define ACTR__SDP_SECTIONS_MAX 33u  /* data channels and 32 of media */
 #define ACTR__SDP_CODECS_MAX   32u  /* of a section; further ones are not kept */
 #define ACTR__ICE_UFRAG_MAX    256u /* RFC 8839 5.4 */
 #define ACTR__ICE_PWD_MAX      256u
 #define ACTR__FINGERPRINT_MAX  64u /* bytes: SHA-512 */
+#define ACTR__SDP_MID_URI      "urn:ietf:params:rtp-hdrext:sdes:mid"
+#define ACTR__SDP_MID_MAX      64u
 /* a=x-actr:1 at session level: the peer is this library. */
 #define ACTR__SDP_MARKER "x-actr"
 
@@ -33,8 +35,16 @@ enum actr__sdp_setup { /* RFC 8842 */
 
 enum actr__sdp_kind { ACTR__SDP_APPLICATION, ACTR__SDP_VIDEO, ACTR__SDP_AUDIO, ACTR__SDP_OTHER };
 
+/* a=rtcp-fb (RFC 4585 4.2, RFC 5104 7.1) */
+enum actr__sdp_feedback {
+	ACTR__SDP_NACK = 1,
+	ACTR__SDP_PLI = 2,
+	ACTR__SDP_FIR = 4,
+};
+
 struct actr__sdp_codec {
 	uint8_t payload_type;
+	uint8_t feedback;    /* bits */
 	uint8_t channels;    /* 1 when not given */
 	uint32_t clock_rate; /* 0: no a=rtpmap */
 	actr_bytes name, fmtp;
@@ -43,8 +53,10 @@ struct actr__sdp_codec {
 struct actr__sdp_section {
 	enum actr__sdp_kind kind;
 	enum actr__sdp_direction direction;
-	bool rejected; /* port 0 */
+	bool rejected; /* port 0, and not a=bundle-only (RFC 9143 6) */
 	bool rtcp_mux;
+	bool has_features;     /* a=rtcp-fb or a=extmap: no peer of the original has any */
+	uint8_t mid_extension; /* id of the MID header extension (RFC 9143 15); 0: none */
 	actr_bytes media, proto, formats; /* of the m= line */
 	actr_bytes mid;
 	actr_bytes msid_stream, msid_track; /* of a=msid or of a=ssrc:… msid: */
@@ -80,6 +92,21 @@ struct actr__sdp {
  */
 int actr__sdp_parse(actr_bytes text, struct actr__sdp *ret, actr_error *err);
 
+#define ACTR__SDP_OWN_CODECS 2u /* of a section that we write */
+
+/* A section of a description of ours. */
+struct actr__sdp_media {
+	enum actr__sdp_kind kind; /* APPLICATION: the data channels' */
+	const char *mid;	  /* "": none */
+	const char *refused;	  /* "<media> 0 <proto> <formats>": port 0; else NULL */
+	enum actr__sdp_direction direction;
+	size_t codec_count;
+	struct actr__sdp_codec codecs[ACTR__SDP_OWN_CODECS]; /* the preferred one first */
+	unsigned mid_extension;
+	const char *track, *stream, *cname; /* track NULL: nothing is sent */
+	uint32_t ssrc;
+};
+
 struct actr__sdp_local {
 	uint64_t session_id;
 	uint32_t version;
@@ -88,13 +115,11 @@ struct actr__sdp_local {
 	enum actr__sdp_setup setup;
 	const char *candidates; /* lines "candidate:…\n"; may be empty */
 	bool end_of_candidates;
-	const struct actr__sdp *offer; /* answer this; NULL: offer one application section */
+	const struct actr__sdp_media *sections;
+	size_t section_count;
 };
 
-/*
- * Append the description. Answering mirrors the offer's sections in order, with their mids: media
- * is inactive, or rejected when nothing is known of its codecs.
- */
+/* Append the description: an offer, or an answer whose sections are those of the offer. */
 int actr__sdp_write(const struct actr__sdp_local *local, struct actr__buf *out);
 
 #endif

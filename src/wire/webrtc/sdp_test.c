@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "wire/webrtc/sdp_internal.h"
+#include "wire/webrtc/media_plan_internal.h"
 
 static const char chromium_offer[] =
 	"v=0\r\n"
@@ -180,12 +180,16 @@ static struct actr__sdp_local local = {
 	.end_of_candidates = true,
 };
 
+static struct actr__sdp_media sections[ACTR__SDP_SECTIONS_MAX];
+static const struct actr__sdp_media application = {.kind = ACTR__SDP_APPLICATION, .mid = "0"};
+
 static void what_we_write_we_read(void **st)
 {
 	struct actr__buf out;
 
 	(void)st;
-	local.offer = NULL;
+	local.sections = &application;
+	local.section_count = 1;
 	actr__buf_init(&out, ACTR__SDP_MAX);
 	assert_int_equal(actr__sdp_write(&local, &out), 0);
 	assert_int_equal(actr__sdp_parse(actr__bytes(out.data, out.size), &sdp, NULL), 0);
@@ -202,12 +206,15 @@ static void what_we_write_we_read(void **st)
 
 static void an_answer_mirrors_the_offers_sections(void **st)
 {
+	static struct actr__media_plan plan;
 	static struct actr__sdp answer;
 	struct actr__buf out;
 
 	(void)st;
 	assert_int_equal(parse(chromium_offer), 0);
-	local.offer = &sdp;
+	assert_int_equal(actr__plan_take_offer(&plan, &sdp, NULL), 0);
+	local.sections = sections;
+	local.section_count = actr__plan_describe(&plan, false, sections);
 	actr__buf_init(&out, ACTR__SDP_MAX);
 	assert_int_equal(actr__sdp_write(&local, &out), 0);
 	assert_non_null(strstr(actr__buf_text(&out), "a=group:BUNDLE 0 2\r\n"));

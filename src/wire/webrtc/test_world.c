@@ -100,7 +100,52 @@ static void on_signal(void *owner, struct actr__wire *wire, const struct actr__s
 	actr__loop_defer(s->world->loop, &s->world->deliver);
 }
 
-static const struct actr__wire_events events = {on_state, on_message, on_writable, on_signal};
+static void on_sample(void *owner, struct actr__wire *wire, const actr_sample *sample)
+{
+	struct side *s = owner;
+
+	(void)wire;
+	s->samples++;
+	s->sample = *sample;
+	assert_true(sample->data.size <= sizeof s->sample_data);
+	memcpy(s->sample_data, sample->data.data, sample->data.size);
+	assert_true(
+		actr__copy_text(s->sample_id, sizeof s->sample_id, actr__text(sample->track_id)));
+	poke(s->world);
+}
+
+static void on_track(void *owner, struct actr__wire *wire, const struct actr__track_event *event)
+{
+	struct side *s = owner;
+
+	(void)wire;
+	s->active += event->news == ACTR__TRACK_ACTIVE;
+	s->refused += event->news == ACTR__TRACK_REFUSED;
+	s->key_frames += event->news == ACTR__TRACK_KEY_FRAME;
+	s->reports += event->news == ACTR__TRACK_REPORT;
+	s->added += event->news == ACTR__TRACK_REMOTE_ADDED;
+	s->gone += event->news == ACTR__TRACK_REMOTE_GONE;
+	if (event->news >= ACTR__TRACK_REMOTE_ADDED) {
+		assert_null(event->track);
+		s->news_codec = event->codec;
+		assert_true(actr__copy_text(s->news_id, sizeof s->news_id,
+					    actr__text(event->track_id)));
+	} else {
+		assert_ptr_equal(event->user, s);
+		assert_true((event->news == ACTR__TRACK_REFUSED) == (event->why != NULL));
+	}
+	poke(s->world);
+}
+
+static const struct actr__wire_events events = {on_state,  on_message, on_writable,
+						on_signal, on_sample,  on_track};
+static const struct actr__wire_events events_without_samples = {on_state,  on_message, on_writable,
+								on_signal, NULL,       on_track};
+
+static const struct actr__wire_events *events_of(const struct side *s)
+{
+	return s->takes_no_samples ? &events_without_samples : &events;
+}
 
 /* --- signaling --- */
 
@@ -111,7 +156,7 @@ void world_accept(struct world *w, struct side *s, const struct actr__signal *of
 
 	options.self = s->id;
 	options.peer = s->other->id;
-	if (actr__webrtc_accept(w->engine, &options, offer, &events, s, ++s->session, &s->wire,
+	if (actr__webrtc_accept(w->engine, &options, offer, events_of(s), s, ++s->session, &s->wire,
 				&err) < 0 &&
 	    !s->may_fail)
 		fail_msg("accept: %s", err.message);
@@ -131,6 +176,9 @@ static void count(struct side *to, const struct actr__signal *signal)
 		break;
 	case ACTR__SIGNAL_ICE_RESTART_OFFER:
 		to->restart_offers_seen++;
+		break;
+	case ACTR__SIGNAL_RENEGOTIATION_OFFER:
+		to->media_offers_seen++;
 		break;
 	case ACTR__SIGNAL_ICE_RESTART_REQUEST:
 		to->restart_requests_seen++;
@@ -223,8 +271,8 @@ int world_try_dial(struct world *w, struct side *side)
 
 	options.self = side->id;
 	options.peer = side->other->id;
-	return actr__webrtc_dial(w->engine, &options, &events, side, ++side->session, &side->wire,
-				 NULL);
+	return actr__webrtc_dial(w->engine, &options, events_of(side), side, ++side->session,
+				 &side->wire, NULL);
 }
 
 void world_dial(struct world *w, struct side *side)

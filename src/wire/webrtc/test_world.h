@@ -37,6 +37,15 @@ struct side {
 	uint8_t last[65536];
 	size_t last_size;
 	unsigned out_of_order; /* messages begin with their number */
+	/* media */
+	bool takes_no_samples;
+	unsigned media_offers_seen; /* RENEGOTIATION_OFFER */
+	unsigned active, refused, key_frames, reports, added, gone, samples;
+	char news_id[65]; /* of the last ADDED or GONE */
+	actr_codec news_codec;
+	actr_sample sample; /* the last one; data is in sample_data */
+	char sample_id[65];
+	uint8_t sample_data[256 * 1024];
 };
 
 struct world {

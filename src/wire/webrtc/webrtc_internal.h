@@ -16,6 +16,7 @@
 
 /* Datagrams on their way out, one behind the other; of one wire at a time. */
 struct actr__batch {
+	struct wire_webrtc *wire; /* whose they are; valid while count is not 0 */
 	size_t count, size;
 	uint16_t sizes[ACTR__BATCH_COUNT];
 	uint8_t data[ACTR__BATCH_SIZE];
@@ -58,7 +59,7 @@ struct early_candidate {
 };
 
 /* A description to be written as soon as the link knows its own credentials. */
-enum owed { OWE_NOTHING, OWE_OFFER, OWE_ANSWER, OWE_RESTART_OFFER };
+enum owed { OWE_NOTHING, OWE_OFFER, OWE_ANSWER, OWE_RESTART_OFFER, OWE_MEDIA_OFFER };
 
 struct wire_webrtc {
 	struct actr__wire wire;
@@ -82,6 +83,7 @@ struct wire_webrtc {
 	uint64_t local_session, remote_session;
 	uint32_t local_version;
 	char exchange[ACTR_UUID_SIZE]; /* of our offer that waits for its answer, or "" */
+	bool is_media_offer;	       /* that one leaves ICE as it is */
 	char *remote_exchange;	       /* of the offer that we answer, or NULL */
 	char *remote_offer;	       /* its text, until answered */
 	enum owed owed;
@@ -97,6 +99,9 @@ struct wire_webrtc {
 
 	/* link.c */
 	struct link *link, *old_link;
+
+	/* media.c */
+	struct media *media; /* NULL: neither side has spoken of any */
 
 	/* wire_webrtc.c */
 	struct actr__dtls *dtls;
@@ -127,6 +132,9 @@ void actr__webrtc_on_path(struct wire_webrtc *w);
 void actr__webrtc_emit_signal(struct wire_webrtc *w, const struct actr__signal *signal);
 void actr__webrtc_on_answered(struct wire_webrtc *w);
 int actr__webrtc_on_restart_request(struct wire_webrtc *w, actr_error *err);
+/* A datagram for the batch; flush sends it. */
+void actr__webrtc_append(struct wire_webrtc *w, const uint8_t *datagram, size_t size);
+void actr__webrtc_flush(struct wire_webrtc *w);
 /* Closes all that the wire has; frees it when its owner has done so. */
 void actr__webrtc_teardown(struct wire_webrtc *w);
 
@@ -138,6 +146,8 @@ int actr__webrtc_begin_restart(struct wire_webrtc *w, actr_error *err);
 void actr__webrtc_ask_restart(struct wire_webrtc *w);
 int actr__webrtc_signal(struct actr__wire *wire, const struct actr__signal *signal,
 			actr_error *err);
+/* Our media offer was not answered. */
+void actr__webrtc_give_up_offer(struct wire_webrtc *w);
 /* Writes what is owed once the link knows its own credentials. */
 void actr__webrtc_negotiation_run(struct wire_webrtc *w);
 void actr__webrtc_on_local(struct wire_webrtc *w, struct link *link);

@@ -13,7 +13,7 @@
  *
  * Long because it is one machine: its states and the events of its three layers.
  */
-#include "wire/webrtc/webrtc_internal.h"
+#include "wire/webrtc/media_internal.h"
 
 #include <stdio.h>
 
@@ -38,7 +38,7 @@ static bool is_live(const struct wire_webrtc *w)
 
 static bool is_restarting(const struct wire_webrtc *w)
 {
-	return w->exchange[0] || w->owed == OWE_RESTART_OFFER;
+	return (w->exchange[0] && !w->is_media_offer) || w->owed == OWE_RESTART_OFFER;
 }
 
 static void arm(struct wire_webrtc *w, struct actr__timer *timer, uint32_t ms)
@@ -129,8 +129,11 @@ static void on_sctp_up(void *owner)
 		w->held_lanes = ALL_LANES;
 		arm(w, &w->hold, HOLD_MS);
 	}
-	if (is_live(w))
-		actr__webrtc_set_state(w, ACTR__WIRE_OPEN);
+	if (!is_live(w))
+		return;
+	actr__webrtc_set_state(w, ACTR__WIRE_OPEN);
+	if (w->media)
+		actr__media_on_up(w->media);
 }
 
 static void on_sctp_down(void *owner, const actr_error *why)
@@ -182,12 +185,12 @@ static struct link *carrier(const struct wire_webrtc *w)
 	return w->old_link && w->old_link->is_connected ? w->old_link : NULL;
 }
 
-static void flush(struct wire_webrtc *w)
+void actr__webrtc_flush(struct wire_webrtc *w)
 {
 	struct actr__batch *batch = &w->engine->batch;
 	struct link *link = carrier(w);
 
-	if (!batch->count)
+	if (!batch->count || batch->wire != w)
 		return;
 	if (link) {
 		actr__link_flush(link);
@@ -199,7 +202,7 @@ static void flush(struct wire_webrtc *w)
 
 static void on_sctp_flush(void *owner)
 {
-	flush(owner);
+	actr__webrtc_flush(owner);
 }
 
 static const struct actr__sctp_events sctp_events = {
@@ -207,12 +210,14 @@ static const struct actr__sctp_events sctp_events = {
 
 /* --- DTLS --- */
 
-static void append(struct wire_webrtc *w, const uint8_t *datagram, size_t size)
+void actr__webrtc_append(struct wire_webrtc *w, const uint8_t *datagram, size_t size)
 {
 	struct actr__batch *batch = &w->engine->batch;
 
-	if (batch->count == ACTR__BATCH_COUNT || batch->size + size > ACTR__BATCH_SIZE)
-		flush(w);
+	if (batch->count && (batch->wire != w || batch->count == ACTR__BATCH_COUNT ||
+			     batch->size + size > ACTR__BATCH_SIZE))
+		actr__webrtc_flush(batch->wire);
+	batch->wire = w;
 	memcpy(batch->data + batch->size, datagram, size);
 	batch->sizes[batch->count++] = (uint16_t)size;
 	batch->size += size;
@@ -222,12 +227,12 @@ static void on_dtls_output(void *owner, const uint8_t *datagram, size_t size)
 {
 	struct wire_webrtc *w = owner;
 
-	append(w, datagram, size);
+	actr__webrtc_append(w, datagram, size);
 	/* Nobody repeats a farewell that got lost, and the peer would wait for consent to end. */
 	if (w->wire.state == ACTR__WIRE_CLOSED)
-		append(w, datagram, size);
+		actr__webrtc_append(w, datagram, size);
 	if (!actr__dtls_is_up(w->dtls))
-		flush(w); /* flights of the handshake have no batch */
+		actr__webrtc_flush(w); /* flights of the handshake have no batch */
 }
 
 static void on_dtls_up(void *owner)
@@ -235,7 +240,7 @@ static void on_dtls_up(void *owner)
 	struct wire_webrtc *w = owner;
 	actr_error err = ACTR_ERROR_INIT;
 
-	flush(w);
+	actr__webrtc_flush(w);
 	if (!is_live(w))
 		return;
 	if (actr__sctp_new(w->engine->sctp, &sctp_events, w, &w->sctp, &err) < 0)
@@ -244,7 +249,7 @@ static void on_dtls_up(void *owner)
 
 static void on_dtls_down(void *owner, const actr_error *why)
 {
-	flush(owner);
+	actr__webrtc_flush(owner);
 	actr__webrtc_fail(owner, why);
 }
 
@@ -275,9 +280,13 @@ static void start_dtls(struct wire_webrtc *w)
 		actr__dtls_start(w->dtls);
 }
 
-/* RFC 7983 7: DTLS is 20 to 63. */
+/* RFC 7983 7: DTLS is 20 to 63, SRTP and SRTCP are 128 to 191. */
 void actr__webrtc_on_datagram(struct wire_webrtc *w, uint8_t *data, size_t size)
 {
+	if (size && data[0] >> 6 == 2 && w->media && is_live(w)) {
+		actr__media_on_datagram(w->media, data, size);
+		return;
+	}
 	if (!is_live(w) || !w->dtls || !size || data[0] < 20 || data[0] > 63) {
 		w->dropped++;
 		return;
@@ -288,7 +297,7 @@ void actr__webrtc_on_datagram(struct wire_webrtc *w, uint8_t *data, size_t size)
 
 void actr__webrtc_on_drained(struct wire_webrtc *w)
 {
-	flush(w);
+	actr__webrtc_flush(w);
 }
 
 /* --- ICE --- */
@@ -466,6 +475,12 @@ static void stats(const struct actr__wire *wire, struct actr__wire_stats *ret)
 	ret->packets_dropped = w->dropped + s.dropped;
 	ret->retransmits = s.retransmits;
 	ret->buffered = buffered(wire, 0);
+	if (!w->media)
+		return;
+	ret->media_sent = w->media->packets_sent;
+	ret->media_received = w->media->packets_received;
+	ret->media_unknown = w->media->packets_unknown;
+	ret->media_forged = w->media->packets_forged;
 }
 
 static void close_wire(struct actr__wire *wire, int code, const char *reason)
@@ -482,8 +497,9 @@ static void free_wire(struct actr__wire *wire)
 	actr__loop_defer(w->engine->loop, &w->tell);
 }
 
-static const struct actr__wire_ops ops = {"webrtc", send_message, buffered, actr__webrtc_signal,
-					  stats,    close_wire,	  free_wire};
+static const struct actr__wire_ops ops = {
+	"webrtc", send_message, buffered,  actr__webrtc_signal,
+	stats,	  close_wire,	free_wire, &actr__webrtc_media_ops};
 
 void actr__webrtc_teardown(struct wire_webrtc *w)
 {
@@ -494,10 +510,11 @@ void actr__webrtc_teardown(struct wire_webrtc *w)
 	actr__timer_stop(loop, &w->hold);
 	if (w->sctp)
 		actr__sctp_stats(w->sctp, &w->last_stats);
+	w->media = actr__media_free(w->media);
 	w->sctp = actr__sctp_free(w->sctp);
 	if (w->dtls)
 		actr__dtls_shutdown(w->dtls);
-	flush(w);
+	actr__webrtc_flush(w);
 	w->dtls = actr__dtls_free(w->dtls);
 	w->link = actr__link_free(w->link);
 	w->old_link = actr__link_free(w->old_link);

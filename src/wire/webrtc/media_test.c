@@ -1,0 +1,298 @@
+/* Tracks between two wires: negotiation, packets, feedback, peers of the original. */
+#include "wire/webrtc/test_world.h"
+
+#include <stdio.h>
+
+#include "wire/webrtc/media_internal.h"
+
+static int set_up(void **st)
+{
+	*st = world_new();
+	return 0;
+}
+
+static int tear_down(void **st)
+{
+	world_free(*st);
+	return 0;
+}
+
+static struct actr__wire_track *add(struct side *s, const char *id, actr_codec codec)
+{
+	struct actr__track_spec spec = {id, codec == ACTR_CODEC_OPUS ? "actr-audio" : "actr-video",
+					codec};
+	struct actr__wire_track *track = NULL;
+	actr_error err = ACTR_ERROR_INIT;
+
+	if (s->wire->ops->media->add(s->wire, &spec, s, &track, &err) < 0)
+		fail_msg("add: %s", err.message);
+	return track;
+}
+
+/* A key frame of the codec, `size` bytes. */
+static actr_bytes make_frame(actr_codec codec, size_t size)
+{
+	static uint8_t frame[200 * 1024];
+	static const uint8_t vp8[] = {0x10, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0};
+	static const uint8_t h264[] = {0, 0, 0,	   1, 0x67, 66, 0xe0, 31, 0, 0,
+				       0, 1, 0x68, 5, 6,    0,	0,    0,  1, 0x65};
+
+	for (size_t i = 0; i < size; i++)
+		frame[i] = (uint8_t)(i % 251 + 2);
+	if (codec == ACTR_CODEC_VP8)
+		memcpy(frame, vp8, sizeof vp8);
+	else if (codec == ACTR_CODEC_H264)
+		memcpy(frame, h264, sizeof h264);
+	return actr__bytes(frame, size);
+}
+
+static int try_send(struct side *s, struct actr__wire_track *track, actr_bytes data)
+{
+	actr_sample sample = ACTR_SAMPLE_INIT;
+	static uint32_t timestamp;
+
+	sample.data = data;
+	sample.timestamp = timestamp += 3000;
+	return s->wire->ops->media->send(track, &sample, NULL);
+}
+
+static unsigned expected;
+static bool a_has_samples(struct world *w)
+{
+	return w->a.samples >= expected;
+}
+static bool b_has_samples(struct world *w)
+{
+	return w->b.samples >= expected;
+}
+static bool a_is_active(struct world *w)
+{
+	return w->a.active >= expected;
+}
+static bool both_active(struct world *w)
+{
+	return w->a.active >= expected && w->b.active >= expected;
+}
+static bool a_is_refused(struct world *w)
+{
+	return w->a.refused >= expected;
+}
+static bool b_heard_gone(struct world *w)
+{
+	return w->b.gone >= expected;
+}
+static bool a_heard_key_frame(struct world *w)
+{
+	return w->a.key_frames >= expected;
+}
+
+static void until(struct world *w, bool (*done)(struct world *), unsigned count)
+{
+	expected = count;
+	world_wait(w, done);
+}
+
+static void deliver(struct world *w, struct side *from, struct actr__wire_track *track,
+		    actr_codec codec, size_t size)
+{
+	struct side *to = from->other;
+	actr_bytes frame = make_frame(codec, size);
+	unsigned before = to->samples;
+
+	assert_int_equal(try_send(from, track, frame), 0);
+	until(w, to == &w->b ? b_has_samples : a_has_samples, before + 1);
+	assert_int_equal(to->sample.data.size, size);
+	assert_memory_equal(to->sample_data, frame.data, size);
+	assert_int_equal(to->sample.codec, codec);
+	assert_true(to->sample.is_key_frame);
+	assert_string_equal(to->sample_id, track->track_id);
+}
+
+/* --- adding --- */
+
+static void a_track_added_before_connecting_is_active_when_it_is_open(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+
+	world_dial(w, &w->a);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	assert_int_equal(try_send(&w->a, track, make_frame(ACTR_CODEC_VP8, 100)), ACTR_E_STATE);
+	until(w, a_is_active, 1);
+	assert_int_equal(w->b.added, 1);
+	assert_string_equal(w->b.news_id, "camera");
+	assert_int_equal(w->b.news_codec, ACTR_CODEC_VP8);
+	assert_int_equal(w->b.offers_seen, 1);
+	assert_int_equal(w->b.media_offers_seen, 0);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 100 * 1024);
+}
+
+static void tracks_added_later_renegotiate_once_and_disturb_nothing(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *video, *audio, *other;
+
+	world_connect(w);
+	video = add(&w->a, "camera", ACTR_CODEC_VP8);
+	audio = add(&w->a, "voice", ACTR_CODEC_OPUS);
+	other = add(&w->a, "screen", ACTR_CODEC_H264);
+	until(w, a_is_active, 3);
+	assert_int_equal(w->b.media_offers_seen, 1);
+	assert_int_equal(w->b.added, 3);
+	deliver(w, &w->a, video, ACTR_CODEC_VP8, 100 * 1024);
+	deliver(w, &w->a, audio, ACTR_CODEC_OPUS, 200);
+	deliver(w, &w->a, other, ACTR_CODEC_H264, 50 * 1024);
+	assert_int_equal(w->a.state_count, 1); /* open, and nothing since */
+	assert_int_equal(w->b.state_count, 1);
+}
+
+static void both_ways_share_a_section(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *a, *b;
+
+	world_connect(w);
+	a = add(&w->a, "of-a", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	b = add(&w->b, "of-b", ACTR_CODEC_H264);
+	until(w, both_active, 1);
+	assert_int_equal(a->plan.section, b->plan.section);
+	deliver(w, &w->a, a, ACTR_CODEC_VP8, 30000);
+	deliver(w, &w->b, b, ACTR_CODEC_H264, 30000);
+}
+
+static void a_removed_track_is_gone_at_the_other_and_its_section_used_again(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+	size_t section;
+
+	world_connect(w);
+	track = add(&w->a, "first", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+	section = track->plan.section;
+	w->a.wire->ops->media->remove(track);
+	until(w, b_heard_gone, 1);
+	assert_string_equal(w->b.news_id, "first");
+	track = add(&w->a, "second", ACTR_CODEC_H264);
+	until(w, a_is_active, 2);
+	assert_int_equal(track->plan.section, section);
+	deliver(w, &w->a, track, ACTR_CODEC_H264, 3000);
+}
+
+static void both_add_at_once_and_both_become_active(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *a, *b;
+
+	world_connect(w);
+	a = add(&w->a, "of-a", ACTR_CODEC_VP8);
+	b = add(&w->b, "of-b", ACTR_CODEC_OPUS);
+	until(w, both_active, 1);
+	assert_int_equal(w->a.answers_seen + w->b.answers_seen, 3); /* the first, and two more */
+	deliver(w, &w->a, a, ACTR_CODEC_VP8, 3000);
+	deliver(w, &w->b, b, ACTR_CODEC_OPUS, 300);
+}
+
+static void ids_are_unique_and_tokens_and_bounded(void **st)
+{
+	struct world *w = *st;
+	struct actr__track_spec spec = {"id", "stream", ACTR_CODEC_VP8};
+	struct actr__wire_track *track;
+	char id[8];
+
+	world_connect(w);
+	(void)add(&w->a, "id", ACTR_CODEC_VP8);
+	assert_int_equal(w->a.wire->ops->media->add(w->a.wire, &spec, NULL, &track, NULL),
+			 ACTR_E_ALREADY_EXISTS);
+	spec.track_id = "two words";
+	assert_int_equal(w->a.wire->ops->media->add(w->a.wire, &spec, NULL, &track, NULL),
+			 ACTR_E_INVALID_ARGUMENT);
+	for (unsigned i = 1; i < ACTR__PLAN_TRACKS_MAX; i++) {
+		(void)snprintf(id, sizeof id, "t%u", i);
+		(void)add(&w->a, id, i % 2 ? ACTR_CODEC_OPUS : ACTR_CODEC_VP8);
+	}
+	spec.track_id = "one-more";
+	assert_int_equal(w->a.wire->ops->media->add(w->a.wire, &spec, NULL, &track, NULL),
+			 ACTR_E_RESOURCE_EXHAUSTED);
+	until(w, a_is_active, ACTR__PLAN_TRACKS_MAX);
+	assert_int_equal(w->b.added, ACTR__PLAN_TRACKS_MAX);
+}
+
+/* --- refusing --- */
+
+static void a_peer_that_takes_no_samples_refuses_and_the_wire_lives(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+
+	w->b.takes_no_samples = true;
+	world_connect(w);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_refused, 1);
+	assert_int_equal(try_send(&w->a, track, make_frame(ACTR_CODEC_VP8, 100)), ACTR_E_STATE);
+	assert_true(both_open(w));
+	assert_int_equal(w->b.added, 0);
+	assert_int_equal(w->b.media_offers_seen, 1); /* not asked again and again */
+}
+
+static bool breaks_answers(struct world *w, struct side *from, struct actr__signal *signal)
+{
+	(void)w;
+	(void)from;
+	if (signal->kind == ACTR__SIGNAL_ANSWER)
+		*strstr(signal->text, "m=application") = 'x';
+	return true;
+}
+
+static void an_unusable_answer_refuses_the_track_and_the_wire_lives(void **st)
+{
+	struct world *w = *st;
+
+	world_connect(w);
+	w->filter = breaks_answers;
+	(void)add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_refused, 1);
+	assert_true(both_open(w));
+	w->filter = NULL;
+	(void)add(&w->a, "voice", ACTR_CODEC_OPUS); /* offers both */
+	world_send(w, &w->a, 0, "ping", 4);
+}
+
+/* --- feedback --- */
+
+static void a_key_frame_request_reaches_the_sender(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+	const struct actr__media_ops *ops;
+
+	world_connect(w);
+	ops = w->b.wire->ops->media;
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	assert_int_equal(ops->request_key_frame(w->b.wire, "camera", NULL), ACTR_E_NOT_FOUND);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+	assert_int_equal(ops->request_key_frame(w->b.wire, "camera", NULL), 0);
+	until(w, a_heard_key_frame, 1);
+	assert_int_equal(ops->request_key_frame(w->b.wire, "nobody", NULL), ACTR_E_NOT_FOUND);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(a_track_added_before_connecting_is_active_when_it_is_open),
+		TEST(tracks_added_later_renegotiate_once_and_disturb_nothing),
+		TEST(both_ways_share_a_section),
+		TEST(a_removed_track_is_gone_at_the_other_and_its_section_used_again),
+		TEST(both_add_at_once_and_both_become_active),
+		TEST(ids_are_unique_and_tokens_and_bounded),
+		TEST(a_peer_that_takes_no_samples_refuses_and_the_wire_lives),
+		TEST(an_unusable_answer_refuses_the_track_and_the_wire_lives),
+		TEST(a_key_frame_request_reaches_the_sender),
+	};
+
+	return cmocka_run_group_tests_name("media", tests, NULL, NULL);
+}
