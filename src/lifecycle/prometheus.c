@@ -227,6 +227,7 @@ static void put_streams(struct actr__buf *out, const actr_stream_stats *s)
 		{"joined", s->joined},
 		{"partial_dropped", s->partial_dropped},
 		{"send_waited", s->send_waited},
+		{"send_waited", s->send_waited},
 	};
 
 	family(out, name, "counter", "Chunks of data streams by what became of them.");

@@ -15,6 +15,8 @@ static bool host_runs_loop;	    /* lock */
 /* A loop thread that let go of the last user itself and is on its way out: joined by the next. */
 static pthread_t leaving; /* lock */
 static bool is_leaving;	  /* lock */
+/* Held while a loop is told to stop: it may see that and be freed before the telling is over. */
+static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void free_runtime(struct runtime *rt)
 {
@@ -30,6 +32,8 @@ static void *thread_main(void *arg)
 	struct runtime *rt = arg;
 
 	actr__loop_run(rt->loop);
+	pthread_mutex_lock(&stop_lock); /* whoever stopped it is done with it */
+	pthread_mutex_unlock(&stop_lock);
 	free_runtime(rt);
 	return NULL;
 }
@@ -123,7 +127,9 @@ void runtime_release(struct runtime *rt)
 	} else if (actr__loop_is_current(rt->loop)) {
 		actr__loop_stop(rt->loop);
 	} else {
+		pthread_mutex_lock(&stop_lock);
 		actr__loop_stop(rt->loop);
+		pthread_mutex_unlock(&stop_lock);
 		pthread_join(thread, NULL);
 	}
 }

@@ -109,6 +109,13 @@ static void wait_for(struct actor *a, const char *text)
 	pthread_mutex_unlock(&a->lock);
 }
 
+static void forget_log(struct actor *a)
+{
+	pthread_mutex_lock(&a->lock);
+	a->log[0] = 0;
+	pthread_mutex_unlock(&a->lock);
+}
+
 static void wait_for_entry(struct actor *a, const char *text)
 {
 	struct timespec until = in_a_minute();
@@ -312,7 +319,7 @@ static void defect_50_a_second_connection_is_told_like_the_first(void **state)
 		struct actor client = {0};
 		actr_dest dest = dest_of(&service);
 
-		service.log[0] = 0;
+		forget_log(&service);
 		actor_start(&client, ACTR_EXECUTOR_LOOP);
 		assert_int_equal(call(client.ref, &dest), 0);
 		actor_stop(&client);
@@ -333,7 +340,7 @@ static void defect_27_a_lost_server_is_told_until_it_is_back(void **state)
 	(void)state;
 	snprintf(address, sizeof address, "%.*s", (int)strcspn(host, "/"), host);
 	actor_start(&a, ACTR_EXECUTOR_LOOP);
-	a.log[0] = 0;
+	forget_log(&a);
 	process_end(&server, SIGKILL);
 	wait_for(&a, "S:disconnected");
 	server_start(address);
@@ -467,7 +474,7 @@ static void a_lane_is_congested_and_clear_in_turns(void **state)
 			 0);
 	assert_int_equal(call(client.ref, &dest), 0);
 	wait_for(&client, "P:connected");
-	client.log[0] = 0;
+	forget_log(&client);
 	chunk.stream_id = "flood";
 	chunk.payload.data = bytes;
 	chunk.payload.size = sizeof bytes;
