@@ -1,0 +1,246 @@
+/*
+ * What docs/seed.md says of start, discovery and shutdown, on real nodes with a real server.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "echo.actr.h"
+#include "process.h"
+
+static struct process server;
+
+static int setup(void **state)
+{
+	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
+
+	(void)state;
+	process_start(&server, "actrd", args);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_int_equal(process_end(&server, SIGTERM), 0);
+	return 0;
+}
+
+static actr_ref *start(const actr_workload *workload)
+{
+	actr_config config = ACTR_CONFIG_INIT;
+	actr_error err = ACTR_ERROR_INIT;
+	actr_system *system = NULL;
+	actr_node *node = NULL;
+	actr_ref *ref = NULL;
+
+	config.signaling_url = server.ready;
+	config.realm = 7;
+	config.package_manufacturer = "acme";
+	config.package_type = "Caller";
+	assert_int_equal(actr_system_new(&config, &system, &err), 0);
+	assert_int_equal(actr_node_attach(system, workload, &node, &err), 0);
+	assert_int_equal(actr_node_start(node, &ref, &err), 0);
+	actr_system_unref(system);
+	return ref;
+}
+
+static int echo(actr_ref *ref, const actr_dest *dest)
+{
+	Echo__EchoRequest req = ECHO__ECHO_REQUEST__INIT;
+
+	return echo_service_echo(ref, dest, &req, NULL, NULL, NULL, NULL);
+}
+
+static int on_echo(void *self, actr_ctx *ctx, const Echo__EchoRequest *req, actr_reply *reply)
+{
+	Echo__EchoResponse resp = ECHO__ECHO_RESPONSE__INIT;
+
+	(void)ctx;
+	resp.data = req->data;
+	if (self)
+		atomic_fetch_add((atomic_uint *)self, 1);
+	return echo_service_echo_reply(reply, &resp);
+}
+
+static const echo_service_ops echo_ops = {.size = sizeof echo_ops, .echo = on_echo};
+
+static actr_ref *start_echo(void)
+{
+	actr_workload workload = ACTR_WORKLOAD_INIT;
+
+	workload.service = &echo_service;
+	workload.ops = &echo_ops;
+	return start(&workload);
+}
+
+/* --- on_start --- */
+
+/* Calls back whoever calls it, without waiting, and answers. */
+struct caller_back {
+	sem_t answered;
+	int code;
+};
+
+static void on_called_back(void *user, actr_call *call)
+{
+	struct caller_back *back = user;
+
+	back->code = actr_call_result(call, NULL);
+	sem_post(&back->answered);
+}
+
+static int call_back(void *self, actr_ctx *ctx, const Echo__EchoRequest *req, actr_reply *reply)
+{
+	actr_dest dest = actr_dest_actor(actr_ctx_caller(ctx));
+
+	assert_int_equal(echo_service_echo_start(actr_ctx_ref(ctx), &dest, req, NULL,
+						 on_called_back, self, NULL, NULL),
+			 0);
+	return on_echo(NULL, ctx, req, reply);
+}
+
+struct starter {
+	atomic_uint handled;
+	unsigned handled_in_on_start;
+	actr_dest back;
+	int code;
+	char request_id[64];
+	bool had_caller, had_id;
+};
+
+static int on_start(void *self, actr_ctx *ctx)
+{
+	struct starter *s = self;
+
+	snprintf(s->request_id, sizeof s->request_id, "%s", actr_ctx_request_id(ctx));
+	s->had_caller = actr_ctx_caller(ctx) != NULL;
+	s->had_id = actr_ctx_self(ctx)->serial != 0;
+	s->code = echo(actr_ctx_ref(ctx), &s->back);
+	/* The request that came back left before this answer, on the same lane. */
+	s->handled_in_on_start = atomic_load(&s->handled);
+	return 0;
+}
+
+static void on_start_may_call_other_actors_and_requests_wait_for_its_end(void **state)
+{
+	static const echo_service_ops back_ops = {.size = sizeof back_ops, .echo = call_back};
+	actr_workload workload = ACTR_WORKLOAD_INIT;
+	struct caller_back back = {.code = 1};
+	struct starter starter = {.code = 1};
+	actr_ref *service, *ref;
+	actr_id id;
+
+	(void)state;
+	sem_init(&back.answered, 0, 0);
+	workload.service = &echo_service;
+	workload.ops = &back_ops;
+	workload.self = &back;
+	service = start(&workload);
+	id = actr_ref_id(service);
+	starter.back = actr_dest_actor(&id);
+	workload.ops = &echo_ops;
+	workload.self = &starter; /* its first member counts */
+	workload.executor = ACTR_EXECUTOR_WORKER;
+	workload.on_start = on_start;
+	ref = start(&workload);
+	assert_string_equal(starter.request_id, "bootstrap");
+	assert_false(starter.had_caller);
+	assert_true(starter.had_id);
+	assert_int_equal(starter.code, 0);
+	assert_int_equal(starter.handled_in_on_start, 0);
+	while (sem_wait(&back.answered) < 0)
+		assert_int_equal(errno, EINTR);
+	assert_int_equal(back.code, 0);
+	assert_int_equal(atomic_load(&starter.handled), 1);
+	assert_null(actr_ref_close(ref));
+	assert_null(actr_ref_close(service));
+}
+
+/* --- discovery --- */
+
+static void discovery_gives_ids_nobody_or_the_reason(void **state)
+{
+	actr_workload workload = ACTR_WORKLOAD_INIT;
+	actr_ref *one = start_echo(), *two = start_echo(), *ref = start(&workload);
+	actr_id first = actr_ref_id(one), second = actr_ref_id(two), ids[3];
+	actr_error err = ACTR_ERROR_INIT;
+	actr_type nobody;
+
+	(void)state;
+	assert_int_equal(actr_discover(ref, &first.type, ids, 3, 0, &err), 2);
+	assert_true(actr_id_equal(&ids[0], &first) || actr_id_equal(&ids[0], &second));
+	assert_true(actr_id_equal(&ids[1], &first) || actr_id_equal(&ids[1], &second));
+	assert_false(actr_id_equal(&ids[0], &ids[1]));
+	assert_int_equal(actr_discover(ref, &first.type, ids, 1, 0, &err), 1);
+	assert_int_equal(actr_type_set(&nobody, "acme", "Nobody", NULL), 0);
+	assert_int_equal(actr_discover(ref, &nobody, ids, 3, 0, &err), 0);
+	assert_int_equal(process_end(&server, SIGKILL), -SIGKILL);
+	/* At once, or when the loss of the connection is noticed: not after 30 s. */
+	assert_int_equal(actr_discover(ref, &first.type, ids, 3, 30000, &err), ACTR_E_UNAVAILABLE);
+	assert_int_equal(actr_discover(ref, &first.type, ids, 3, 30000, &err), ACTR_E_UNAVAILABLE);
+	actr_ref_ref(ref);
+	assert_null(actr_ref_close(one));
+	assert_null(actr_ref_close(two));
+	(void)actr_ref_close(ref);
+	assert_int_equal(actr_discover(ref, &first.type, ids, 3, 0, &err), ACTR_E_UNAVAILABLE);
+	actr_ref_unref(ref);
+	setup(NULL); /* for teardown */
+}
+
+/* --- shutdown --- */
+
+static atomic_int steps, closed_at, unregistered_at;
+
+static void watch_shutdown(void *user, const actr_log_record *record)
+{
+	(void)user;
+	if (!strcmp(record->category, "peer") && strstr(record->message, " state=0 "))
+		atomic_store(&closed_at, atomic_fetch_add(&steps, 1) + 1);
+	if (!strcmp(record->message, "what=unregistered"))
+		atomic_store(&unregistered_at, atomic_fetch_add(&steps, 1) + 1);
+}
+
+static void a_shutdown_closes_the_peers_and_then_unregisters(void **state)
+{
+	actr_workload workload = ACTR_WORKLOAD_INIT;
+	actr_ref *service = start_echo(), *ref = start(&workload);
+	actr_id id = actr_ref_id(service), found;
+	actr_dest dest = actr_dest_actor(&id);
+
+	(void)state;
+	assert_int_equal(echo(ref, &dest), 0);
+	assert_false(actr_ref_is_shutting_down(service));
+	actr_set_log(ACTR_LOG_DEBUG, watch_shutdown, NULL);
+	assert_null(actr_ref_close(service));
+	actr_set_log(ACTR_LOG_ERROR, NULL, NULL);
+	assert_int_equal(atomic_load(&unregistered_at), atomic_load(&steps));
+	assert_true(atomic_load(&closed_at) > 0);
+	assert_true(atomic_load(&closed_at) < atomic_load(&unregistered_at));
+	/* Gone from discovery at once. */
+	assert_int_equal(actr_discover(ref, &id.type, &found, 1, 0, NULL), 0);
+	assert_null(actr_ref_close(ref));
+}
+
+#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SERVER_TEST(on_start_may_call_other_actors_and_requests_wait_for_its_end),
+		SERVER_TEST(discovery_gives_ids_nobody_or_the_reason),
+		SERVER_TEST(a_shutdown_closes_the_peers_and_then_unregisters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
