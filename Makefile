@@ -48,6 +48,7 @@ check: ## style and room rules
 	@tools/check-rooms.py
 	@tools/check-style.py
 	@tools/defects.py --check
+	@tools/check-seed.py
 
 check-long: build ## what takes longer than the tests
 	@tools/run-tests $(BUILD) long

@@ -93,6 +93,31 @@ static void every_error_code_has_a_name_and_survives_the_wire(void **state)
 	assert_false(actr_error_retryable(ACTR_E_NOT_FOUND));
 }
 
+static void the_original_s_errors_have_its_codes(void **state)
+{
+	/* reference.md 6.4, by the kind of the original's error; what 11 (36) got wrong is right.
+	 */
+	static const struct {
+		int code;
+		uint32_t wire;
+	} codes[] = {
+		{ACTR_E_INVALID_ARGUMENT, 400}, /* Actr, Uri, Name */
+		{ACTR_E_ENCODE, 500},		/* SerializationError, EncodeError */
+		{ACTR_E_DECODE, 400},		/* DeserializationError, DecodeError */
+		{ACTR_E_FAULT, 400},		/* Actr(DecodeFailure "Handler panicked: …") */
+		{ACTR_E_UNKNOWN_ROUTE, 404},
+		{ACTR_E_IO, 503}, /* TransportError */
+		{ACTR_E_TIMEOUT, 504},
+		{ACTR_E_NOT_FOUND, 404},   /* TargetNotFound */
+		{ACTR_E_UNAVAILABLE, 503}, /* TargetUnavailable */
+		{ACTR_E_STATE, 500},	   /* InvalidStateTransition */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		assert_int_equal(actr_error_to_wire(codes[i].code), codes[i].wire);
+}
+
 static void a_failure_says_what_happened_and_long_words_are_cut(void **state)
 {
 	actr_error err = ACTR_ERROR_INIT;
@@ -172,6 +197,7 @@ int main(void)
 		cmocka_unit_test(an_arena_aligns_grows_and_stops_at_its_limit),
 		cmocka_unit_test(a_buffer_refuses_to_pass_its_bound),
 		cmocka_unit_test(every_error_code_has_a_name_and_survives_the_wire),
+		cmocka_unit_test(the_original_s_errors_have_its_codes),
 		cmocka_unit_test(a_failure_says_what_happened_and_long_words_are_cut),
 		cmocka_unit_test(utf8_is_told_from_other_bytes),
 		cmocka_unit_test(uuids_are_version_4_and_differ),

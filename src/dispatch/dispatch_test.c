@@ -465,6 +465,32 @@ static void a_nested_call_keeps_the_trace_of_its_request(void **state)
 	assert_string_equal(C(w)->last_trace_id, trace);
 }
 
+static void an_answer_has_the_id_the_route_and_the_trace_of_its_request(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct actr__envelope traced = {
+			.route_key = actr__text(i ? "test.Service.Fail" : "test.Service.Echo"),
+			.request_id = actr__text(i ? "failing" : "traced"),
+			.traceparent = actr__text(
+				"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+			.tracestate = actr__text("vendor=x"),
+			.has_payload = true,
+			.timeout_ms = 1000,
+			.direction = ACTR__DIRECTION_REQUEST};
+
+		inject(B(w), A(w), &traced, 0);
+		world_advance(w, 200);
+		assert_string_equal(
+			A(w)->last_answer,
+			i ? "failing test.Service.Fail "
+			    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 vendor=x"
+			  : "traced test.Service.Echo "
+			    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 vendor=x");
+	}
+}
+
 static void a_signal_overtakes_what_waits_on_the_reliable_lane(void **state)
 {
 	struct world *w = *state;
@@ -663,6 +689,7 @@ int main(void)
 		WORLD_TEST(an_undecodable_envelope_becomes_a_dead_letter),
 		WORLD_TEST(a_refused_request_is_answered_with_the_reason),
 		WORLD_TEST(a_nested_call_keeps_the_trace_of_its_request),
+		WORLD_TEST(an_answer_has_the_id_the_route_and_the_trace_of_its_request),
 		NARROW_TEST(a_signal_overtakes_what_waits_on_the_reliable_lane),
 		WORLD_TEST(a_nested_call_ends_with_its_parents_deadline),
 		WORLD_TEST(a_handler_may_call_its_own_workload),

@@ -489,6 +489,8 @@ static void on_mailbox_state(void *owner, actr_error *why, bool high_water)
 	if (node->mailbox_told == event.state)
 		return;
 	node->mailbox_told = event.state;
+	if (why)
+		ACTR_ERR(9, "mailbox_error", "what=storage_failed cause=\"%s\"", why->message);
 	node_tell(node, &event);
 }
 

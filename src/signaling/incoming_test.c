@@ -88,6 +88,8 @@ static void a_registration_is_known_without_its_number_too(void **st)
 
 static void a_registration_that_lacks_what_it_must_have_counts_as_refused(void **st)
 {
+	Actr__RegisterResponse neither = ACTR__REGISTER_RESPONSE__INIT;
+
 	(void)st;
 	registering();
 	answer_registration("env-1", true, false, 0);
@@ -98,6 +100,15 @@ static void a_registration_that_lacks_what_it_must_have_counts_as_refused(void *
 	advance(10);
 	answer_registration("env-2", false, true, 0);
 	assert_string_equal(world.a.states, "CRW");
+	world.a.states[0] = 0;
+	actr__signaling_retry_now(world.a.signaling);
+	advance(10);
+	/* Neither success nor error. */
+	say("env-3")->payload_case = SIGNALING__SIGNALING_TO_ACTR__PAYLOAD_REGISTER_RESPONSE;
+	said.message.register_response = &neither;
+	push();
+	assert_string_equal(world.a.states, "CRW");
+	assert_int_equal(world.a.why.code, ACTR_E_INTERNAL);
 }
 
 static void an_answer_to_another_envelope_does_not_register(void **st)

@@ -120,10 +120,26 @@ static struct world_actor *find(struct world *w, const actr_id *id)
 	return NULL;
 }
 
+static void note_answer(struct world_actor *a, const struct actr__msg *msg)
+{
+	struct actr__envelope e;
+
+	if (!actr__lane_is_rpc(msg->lane) ||
+	    actr__envelope_decode(&e, actr__bytes(msg->data, msg->size), NULL) < 0 ||
+	    e.direction != ACTR__DIRECTION_RESPONSE)
+		return;
+	snprintf(a->last_answer, sizeof a->last_answer, "%.*s %.*s %.*s %.*s",
+		 (int)e.request_id.size, (const char *)e.request_id.data, (int)e.route_key.size,
+		 (const char *)e.route_key.data, (int)e.traceparent.size,
+		 (const char *)e.traceparent.data, (int)e.tracestate.size,
+		 (const char *)e.tracestate.data);
+}
+
 static void on_message(void *owner, const actr_id *from, struct actr__msg *msg)
 {
 	struct world_actor *a = owner;
 
+	note_answer(a, msg);
 	actr__gate_receive(a->endpoint.gate, from, msg);
 }
 

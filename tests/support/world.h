@@ -30,6 +30,7 @@ struct world_actor {
 	unsigned kept_count;
 	char last_request_id[64];
 	char last_trace_id[40];
+	char last_answer[300]; /* that came in: request id, route, traceparent, tracestate */
 	char order[256]; /* first byte of each payload */
 	bool last_had_caller;
 	int64_t last_deadline_ms;
