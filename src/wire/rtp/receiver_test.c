@@ -85,6 +85,18 @@ static void assert_last(const struct world *w, actr_bytes expected)
 
 /* --- frames --- */
 
+static void a_vp8_frame_that_begins_twice_is_dropped(void **state)
+{
+	struct world *w = world_new(ACTR_CODEC_VP8, ACTR__RTP_PAYLOAD_FORMAT, false, false);
+
+	(void)state;
+	input(w, 1, 100, false, BYTES(0x10, 0, 1));
+	input(w, 2, 100, true, BYTES(0x10, 1, 1));
+	assert_int_equal(w->samples, 0);
+	assert_int_equal(stats_of(w).malformed, 1);
+	world_free(w);
+}
+
 static void a_frame_without_marker_ends_with_the_next_timestamp(void **state)
 {
 	struct world *w = world_new(ACTR_CODEC_VP8, ACTR__RTP_PAYLOAD_FORMAT, false, false);
@@ -453,6 +465,7 @@ static void a_receiver_without_memory_is_not_made(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_vp8_frame_that_begins_twice_is_dropped),
 		cmocka_unit_test(a_frame_without_marker_ends_with_the_next_timestamp),
 		cmocka_unit_test(padding_between_frames_is_no_gap),
 		cmocka_unit_test(a_malformed_packet_costs_its_frame_alone),

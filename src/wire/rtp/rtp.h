@@ -5,8 +5,8 @@
  * thread-safe.
  *
  * Every function that reads a packet is total: any bytes, in any order. Callbacks must not free the
- * object that calls them. In raw mode no RTCP is written (the original reads none), except a
- * request for a key frame when the options allow it.
+ * object that calls them, nor give it input. In raw mode no RTCP is written (the original reads
+ * none), except a request for a key frame when the options allow it.
  */
 #ifndef ACTR_WIRE_RTP_H
 #define ACTR_WIRE_RTP_H

@@ -66,6 +66,8 @@ int actr__vp8_unpack(actr_bytes payload, struct actr__buf *frame, struct actr__r
 	if (!skip || skip >= payload.size)
 		return ACTR_E_DECODE;
 	if ((payload.data[0] & FLAG_S) && !(payload.data[0] & MASK_PID)) {
+		if (frame->size)
+			return ACTR_E_DECODE; /* a frame begins once */
 		piece->begins = ACTR__BEGINS_SURE;
 		piece->is_key_frame = !(payload.data[skip] & FLAG_INTER);
 	}
