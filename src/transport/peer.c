@@ -294,11 +294,13 @@ void peer_connect(struct peer *peer)
 int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error *err)
 {
 	struct actr__transport *t = peer->transport;
+	uint64_t session = t->last_session + 1;
 
-	actr__timer_stop(t->loop, &peer->redial);
-	peer->session = ++t->last_session;
-	ACTR_TRY(t->maker.accept(t->maker.user, &peer->id, offer, &wire_events, peer, peer->session,
+	/* When it fails, the redial that may be planned goes on. */
+	ACTR_TRY(t->maker.accept(t->maker.user, &peer->id, offer, &wire_events, peer, session,
 				 &peer->wire, err));
+	actr__timer_stop(t->loop, &peer->redial);
+	peer->session = t->last_session = session;
 	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
 	return 0;
 }

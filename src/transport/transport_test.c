@@ -35,6 +35,7 @@ struct world {
 	struct actr__loop *loop;
 	struct actr__sim_net net;
 	struct end a, b;
+	bool accept_fails;
 };
 
 static void on_message(void *owner, const actr_id *from, struct actr__msg *msg)
@@ -106,6 +107,8 @@ static int accept_offer(void *user, const actr_id *peer, const struct actr__sign
 			struct actr__wire **ret, actr_error *err)
 {
 	(void)peer;
+	if (container_of(user, struct world, net)->accept_fails)
+		return ACTR_FAIL(err, ACTR_E_PROTOCOL, "an offer that cannot be read");
 	return actr__sim_accept(user, offer, wire_events, owner, session, ret, err);
 }
 
@@ -284,6 +287,24 @@ static void a_refused_dial_is_tried_again_within_the_deadline(void **state)
 	actr__loop_advance(w->loop, 1000);
 	assert_string_equal(w->b.got, "1,");
 	assert_int_equal(w->a.sent_ok, 1);
+}
+
+static void an_offer_that_cannot_be_read_does_not_stop_the_next_try(void **state)
+{
+	const struct actr__signal offer = {.kind = ACTR__SIGNAL_OFFER, .text = "nonsense"};
+	struct world *w = *state;
+
+	w->a.relay_refused = true;
+	send_text(&w->a, "1", 60000, NULL);
+	actr__loop_advance(w->loop, 5);
+	assert_string_equal(w->a.states, "cd");
+	w->accept_fails = true;
+	actr__transport_signal(w->a.transport, &w->b.id, &offer);
+	assert_string_equal(w->a.states, "cd");
+	assert_int_equal(w->a.session, 1);
+	w->accept_fails = w->a.relay_refused = false;
+	actr__loop_advance(w->loop, 2000);
+	assert_string_equal(w->b.got, "1,");
 }
 
 static void without_signaling_a_send_waits_for_it(void **state)
@@ -482,6 +503,7 @@ int main(void)
 		WORLD_TEST(defect_26_closing_all_tells_each_loss_once),
 		WORLD_TEST(defect_49_a_failed_first_try_leaves_nothing_behind),
 		WORLD_TEST(a_refused_dial_is_tried_again_within_the_deadline),
+		WORLD_TEST(an_offer_that_cannot_be_read_does_not_stop_the_next_try),
 		WORLD_TEST(without_signaling_a_send_waits_for_it),
 		WORLD_TEST(a_recovering_connection_holds_sends_and_then_gives_them),
 		WORLD_TEST(defect_50_the_sequence_of_states_is_complete),
