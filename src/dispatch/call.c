@@ -412,8 +412,9 @@ static int start(actr_call *call, enum call_kind kind, void (*on_done)(void *, a
 		start_on_loop(call);
 	} else if (atomic_fetch_add_explicit(&ep->posted, 1, memory_order_relaxed) >= POSTED_MAX) {
 		atomic_fetch_sub_explicit(&ep->posted, 1, memory_order_relaxed);
-		if (kind == CALL_REQUEST)
-			atomic_fetch_add_explicit(&ep->refused, 1, memory_order_relaxed);
+		if (kind <= CALL_TELL)
+			atomic_fetch_add_explicit(&ep->refused[kind == CALL_TELL], 1,
+						  memory_order_relaxed);
 		refuse(call);
 	} else {
 		call->start_task.run = on_start_posted;

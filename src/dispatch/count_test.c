@@ -83,6 +83,36 @@ static void a_call_takes_from_its_start_to_its_end(void **state)
 	outcome_done(&local);
 }
 
+static void what_is_refused_before_the_loop_is_counted_apart(void **state)
+{
+	enum { POSTED_MAX = 65536 };
+	struct world *w = *state;
+	struct world_actor *a = &w->actors[0];
+	struct actr__call_stats *stats = &a->endpoint.stats;
+	struct outcome first, call, tell;
+
+	world_tell(a, actr_dest_shell, &world_echo, "x", &first);
+	for (unsigned i = 1; i < POSTED_MAX; i++) {
+		world_tell(a, actr_dest_shell, &world_echo, "x", &tell);
+		outcome_done(&tell);
+	}
+	world_call(a, actr_dest_shell, &world_echo, "x", 0, &call);
+	expect_failure(&call, ACTR_E_RESOURCE_EXHAUSTED);
+	outcome_done(&call);
+	for (unsigned i = 0; i < 2; i++) {
+		world_tell(a, actr_dest_shell, &world_echo, "x", &tell);
+		expect_failure(&tell, ACTR_E_RESOURCE_EXHAUSTED);
+		outcome_done(&tell);
+	}
+	assert_int_equal(atomic_load(&a->endpoint.refused[0]), 1);
+	assert_int_equal(atomic_load(&a->endpoint.refused[1]), 2);
+	assert_int_equal(stats->tells_started, 0);
+	world_advance(w, 1000);
+	assert_int_equal(stats->tells_started, POSTED_MAX);
+	assert_int_equal(sum(stats->tells_done), POSTED_MAX);
+	outcome_done(&first);
+}
+
 static void requests_are_counted_by_what_was_answered(void **state)
 {
 	struct world *w = *state;
@@ -175,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(each_call_is_counted_once_by_its_outcome),
 		WORLD_TEST(a_call_takes_from_its_start_to_its_end),
+		WORLD_TEST(what_is_refused_before_the_loop_is_counted_apart),
 		WORLD_TEST(requests_are_counted_by_what_was_answered),
 		WORLD_TEST(of_a_loop_s_handlers_one_in_64_is_timed),
 		WORLD_TEST(the_mailbox_says_how_long_the_first_in_line_has_waited),

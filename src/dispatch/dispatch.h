@@ -65,7 +65,8 @@ struct actr__endpoint {
 	bool closing;			  /* loop: no new calls */
 	struct actr__call_stats stats;	  /* loop */
 	atomic_uint posted;		  /* atomic: calls on their way to the loop */
-	atomic_ullong refused;		  /* atomic: calls that `posted` had no room for */
+	/* atomic: those that `posted` had no room for, by whether they were tells; not in `stats` */
+	atomic_ullong refused[2];
 	struct actr__streams streams;
 };
 

@@ -53,14 +53,16 @@ static uint64_t sum(const uint64_t *values)
 static void gather_calls(struct actr__endpoint *ep, actr_metrics *m)
 {
 	const struct actr__call_stats *stats = &ep->stats;
-	uint64_t refused = atomic_load_explicit(&ep->refused, memory_order_relaxed);
+	uint64_t calls = atomic_load_explicit(&ep->refused[0], memory_order_relaxed);
+	uint64_t tells = atomic_load_explicit(&ep->refused[1], memory_order_relaxed);
 
-	m->calls_started = stats->calls_started + refused;
+	m->calls_started = stats->calls_started + calls;
 	memcpy(m->calls_done, stats->calls_done, sizeof m->calls_done);
-	m->calls_done[-ACTR_E_RESOURCE_EXHAUSTED] += refused;
+	m->calls_done[-ACTR_E_RESOURCE_EXHAUSTED] += calls;
 	m->calls_running = m->calls_started - sum(m->calls_done);
-	m->tells_started = stats->tells_started;
+	m->tells_started = stats->tells_started + tells;
 	memcpy(m->tells_done, stats->tells_done, sizeof m->tells_done);
+	m->tells_done[-ACTR_E_RESOURCE_EXHAUSTED] += tells;
 	m->tells_running = m->tells_started - sum(m->tells_done);
 	m->call_time = stats->remote_time;
 	m->local_call_time = stats->local_time;
