@@ -514,6 +514,46 @@ static void an_event_may_block_while_its_node_ends(void **state)
 	actor_stop(&service);
 }
 
+/*
+ * A credential of three seconds is renewed after two at most: this actor lives beside the other
+ * tests, so that nobody waits for it.
+ */
+static struct process renewing_server;
+static struct actor renewing;
+
+static int start_renewing(void **state)
+{
+	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", "--credential-ttl", "3", NULL};
+
+	(void)state;
+	process_start(&renewing_server, "actrd", args);
+	server = renewing_server;
+	actor_start(&renewing, ACTR_EXECUTOR_LOOP);
+	return 0;
+}
+
+static int stop_renewing(void **state)
+{
+	(void)state;
+	assert_int_equal(process_end(&renewing_server, SIGTERM), 0);
+	return 0;
+}
+
+static void a_renewed_credential_is_told(void **state)
+{
+	static const char begin[] = "S:connecting R:connected S:connected start C:renewed ";
+	actr_metrics m = ACTR_METRICS_INIT;
+
+	(void)state;
+	wait_for(&renewing, "C:renewed");
+	assert_int_equal(strncmp(renewing.log, begin, strlen(begin)), 0);
+	assert_int_equal(actr_ref_get_metrics(renewing.ref, &m, NULL), 0);
+	assert_true(m.credential_renewals >= 1);
+	assert_int_equal(m.registrations, 1);
+	actr_metrics_clear(&m);
+	actor_stop(&renewing);
+}
+
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* events_test [PATTERN]: only the tests whose name matches. */
@@ -529,9 +569,10 @@ int main(int argc, char **argv)
 		SERVER_TEST(an_observer_that_is_too_slow_hears_how_many_it_has_missed),
 		SERVER_TEST(a_lane_is_congested_and_clear_in_turns),
 		SERVER_TEST(an_event_may_block_while_its_node_ends),
+		cmocka_unit_test(a_renewed_credential_is_told),
 	};
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, start_renewing, stop_renewing);
 }
