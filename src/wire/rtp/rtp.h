@@ -55,6 +55,9 @@ struct actr__rtp_sender_options {
 	enum actr__rtp_mode mode;
 	uint8_t payload_type;
 	uint32_t ssrc;
+	/* After another sender of this SSRC: SRTP must not see a number again (RFC 3711 9.1). */
+	bool continues;
+	uint16_t sequence; /* of that one, actr__rtp_sender_sequence() */
 	const char *cname; /* copied */
 	uint8_t mid_id;	   /* id of the MID extension, 1 to 14; 0, or raw mode: not written */
 	const char *mid;   /* copied; at most 16 bytes */
@@ -74,6 +77,8 @@ struct actr__rtp_sender_options {
 
 int actr__rtp_sender_new(const struct actr__rtp_sender_options *options,
 			 struct actr__rtp_sender **ret_sender, actr_error *err);
+/* Of the next packet. */
+uint16_t actr__rtp_sender_sequence(const struct actr__rtp_sender *sender);
 struct actr__rtp_sender *actr__rtp_sender_free(struct actr__rtp_sender *sender);
 /*
  * All packets of the sample leave by on_packet. ACTR_E_INVALID_ARGUMENT when the data is not a

@@ -100,6 +100,8 @@ static int set_header(struct actr__rtp_sender *sender)
 		sender->header.sequence = start[0] & 0x7fff;
 		sender->picture_id = start[1] & 0x7fff;
 	}
+	if (options->continues)
+		sender->header.sequence = options->sequence;
 	sender->header_size = actr__rtp_write_header(&sender->header, options->mid_id, header);
 	sender->out = (struct actr__rtp_out){.payload = sender->packet + sender->header_size,
 					     .max = sender->packet_size - sender->header_size,
@@ -145,6 +147,11 @@ int actr__rtp_sender_new(const struct actr__rtp_sender_options *options,
 		return ACTR_FAIL(err, rc, "no random numbers");
 	*ret_sender = TAKE(sender);
 	return 0;
+}
+
+uint16_t actr__rtp_sender_sequence(const struct actr__rtp_sender *sender)
+{
+	return sender->header.sequence;
 }
 
 struct actr__rtp_sender *actr__rtp_sender_free(struct actr__rtp_sender *sender)

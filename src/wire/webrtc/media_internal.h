@@ -19,6 +19,8 @@ struct actr__wire_track {
 	struct actr__rtp_sender *sender; /* while agreed and up */
 	uint8_t payload_type;		 /* of sender */
 	enum actr__rtp_mode mode;
+	bool has_sent;	   /* there was a sender; the next one goes on behind it: */
+	uint16_t sequence; /* a number twice under one key would give the keystream away */
 	bool is_told, is_told_active;
 	struct actr__track_counters past; /* of senders before this one */
 };

@@ -10,6 +10,8 @@
  */
 #include "wire/webrtc/media_internal.h"
 
+#define MID_WRITTEN_MAX 16u /* bytes; a longer one is not repeated in packets (RFC 8285 4.2) */
+
 static uint32_t read_u32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -101,6 +103,8 @@ void actr__media_end_sender(struct actr__wire_track *track, bool says_bye)
 	track->past.packets_sent += s.packets;
 	track->past.packets_resent += s.resent;
 	track->past.key_frames_asked += s.key_frames_asked;
+	track->has_sent = true;
+	track->sequence = actr__rtp_sender_sequence(track->sender);
 	track->sender = actr__rtp_sender_free(track->sender);
 }
 
@@ -113,7 +117,9 @@ static void begin_sender(struct actr__wire_track *track, const struct actr__plan
 		.mode = media->plan.mode,
 		.payload_type = payload_type,
 		.ssrc = track->plan.ssrc,
-		.mid_id = (uint8_t)s->mid_extension,
+		.continues = track->has_sent,
+		.sequence = track->sequence,
+		.mid_id = strlen(s->mid) <= MID_WRITTEN_MAX ? (uint8_t)s->mid_extension : 0,
 		.mid = s->mid,
 		.cname = media->plan.cname,
 		.on_packet = on_track_packet,

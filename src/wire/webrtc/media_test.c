@@ -17,6 +17,11 @@ static int tear_down(void **st)
 	return 0;
 }
 
+static struct wire_webrtc *inner(struct side *s)
+{
+	return container_of(s->wire, struct wire_webrtc, wire);
+}
+
 static struct actr__wire_track *add(struct side *s, const char *id, actr_codec codec)
 {
 	struct actr__track_spec spec = {id, codec == ACTR_CODEC_OPUS ? "actr-audio" : "actr-video",
@@ -279,6 +284,232 @@ static void a_key_frame_request_reaches_the_sender(void **st)
 	assert_int_equal(ops->request_key_frame(w->b.wire, "nobody", NULL), ACTR_E_NOT_FOUND);
 }
 
+/* --- restarts --- */
+
+static void restart(struct world *w)
+{
+	struct actr__signal request = {
+		.kind = ACTR__SIGNAL_ICE_RESTART_REQUEST, .text = "", .sdp_mline_index = -1};
+
+	assert_int_equal(w->a.wire->ops->signal(w->a.wire, &request, NULL), 0);
+}
+
+static bool b_heard_restart(struct world *w)
+{
+	return w->b.restart_offers_seen >= expected && w->a.answers_seen >= expected + 1;
+}
+
+static void tracks_added_during_an_ice_restart_become_active(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *first, *a, *b;
+
+	world_connect(w);
+	first = add(&w->a, "first", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, first, ACTR_CODEC_VP8, 3000);
+	world_pass(w, 600); /* between restarts that the peer asks for */
+	restart(w);
+	a = add(&w->a, "of-a", ACTR_CODEC_H264);
+	b = add(&w->b, "of-b", ACTR_CODEC_OPUS);
+	until(w, b_heard_restart, 1);
+	expected = 1;
+	world_wait(w, both_active);
+	until(w, a_is_active, 2);
+	deliver(w, &w->a, first, ACTR_CODEC_VP8, 3000);
+	deliver(w, &w->a, a, ACTR_CODEC_H264, 3000);
+	deliver(w, &w->b, b, ACTR_CODEC_OPUS, 300);
+	assert_int_equal(w->a.gone + w->b.gone + w->a.refused + w->b.refused, 0);
+}
+
+static void a_restart_offer_wins_over_one_about_tracks(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *b;
+
+	/* B has the lower id and would keep its own offer. */
+	w->a.id.serial = 3;
+	world_connect(w);
+	b = add(&w->b, "of-b", ACTR_CODEC_VP8);
+	world_pass(w, 0);
+	restart(w);
+	until(w, b_heard_restart, 1);
+	expected = 1;
+	while (!w->b.active)
+		world_pass(w, 1);
+	deliver(w, &w->b, b, ACTR_CODEC_VP8, 3000);
+}
+
+static bool drops_offers(struct world *w, struct side *from, struct actr__signal *signal)
+{
+	(void)w;
+	(void)from;
+	return signal->kind != ACTR__SIGNAL_RENEGOTIATION_OFFER;
+}
+
+static void an_offer_that_got_lost_is_repeated(void **st)
+{
+	struct world *w = *st;
+	struct media *media;
+
+	world_connect(w);
+	w->filter = drops_offers;
+	(void)add(&w->a, "camera", ACTR_CODEC_VP8);
+	world_pass(w, 1);
+	media = inner(&w->a)->media;
+	assert_true(actr__timer_is_set(&media->answer));
+	media->answer.on_due(&media->answer); /* nobody answered */
+	until(w, a_is_refused, 1);
+	assert_true(both_open(w));
+	w->filter = NULL;
+	media->answer.on_due(&media->answer);
+	until(w, a_is_active, 1);
+}
+
+/* --- packets --- */
+
+static void tampered_and_repeated_packets_are_counted_and_dropped(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+	struct actr__wire_stats stats;
+	uint8_t packet[200] = {0x80, 96};
+
+	world_connect(w);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+	for (unsigned i = 0; i < 50; i++) {
+		packet[1] = i % 2 ? 200 : 96;
+		packet[11] = (uint8_t)i;
+		actr__webrtc_on_datagram(inner(&w->b), packet, sizeof packet);
+	}
+	w->b.wire->ops->stats(w->b.wire, &stats);
+	assert_int_equal(stats.media_forged, 50);
+	assert_int_equal(inner(&w->b)->media->stream_count, 0); /* made no state */
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+}
+
+static void packets_before_any_media_are_dropped(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_stats stats;
+	uint8_t packet[200] = {0x80, 96};
+
+	world_connect(w);
+	actr__webrtc_on_datagram(inner(&w->b), packet, sizeof packet);
+	w->b.wire->ops->stats(w->b.wire, &stats);
+	assert_int_equal(stats.packets_dropped, 1);
+	assert_null(inner(&w->b)->media);
+}
+
+static void closing_with_tracks_ends_them_without_news(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+
+	world_connect(w);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+	actr__wire_close(w->a.wire, ACTR_E_CLOSED, "done");
+	assert_int_equal(try_send(&w->a, track, make_frame(ACTR_CODEC_VP8, 100)), ACTR_E_STATE);
+	world_wait(w, both_closed);
+	assert_int_equal(w->a.refused, 0);
+	assert_int_equal(w->b.gone, 0);
+}
+
+/* --- the original --- */
+
+/* Lines that begin so become ones that mean nothing. */
+static void strip(char *text, const char *line)
+{
+	while ((text = strstr(text, line)))
+		memcpy(text, "a=x-none", 8);
+}
+
+static bool looks_original(struct world *w, struct side *from, struct actr__signal *signal)
+{
+	char *text = actr__strdup(signal->text);
+
+	assert_non_null(text);
+	(void)w;
+	(void)from;
+	if (signal->kind != ACTR__SIGNAL_CANDIDATE) {
+		strip(text, "a=x-actr:1");
+		strip(text, "a=rtcp-fb:");
+		strip(text, "a=extmap:");
+		memcpy((char *)signal->text, text, strlen(text));
+	}
+	actr__free(text);
+	signal->exchange_id = NULL;
+	return true;
+}
+
+static void toward_the_original_a_sample_is_one_packet(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+	struct actr__wire_stats before, after;
+	struct actr__track_counters counters;
+
+	w->filter = looks_original;
+	world_connect(w);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	assert_int_equal(w->b.media_offers_seen, 0); /* it knows one kind of offer */
+	assert_int_equal(w->b.offers_seen, 2);
+	w->a.wire->ops->stats(w->a.wire, &before);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 60000);
+	w->a.wire->ops->stats(w->a.wire, &after);
+	assert_int_equal(after.media_sent - before.media_sent, 1);
+	assert_int_equal(try_send(&w->a, track, make_frame(ACTR_CODEC_VP8, 70000)),
+			 ACTR_E_TOO_LARGE);
+	w->a.wire->ops->media->counters(track, &counters);
+	assert_int_equal(counters.samples_sent, 1);
+	assert_int_equal(counters.packets_sent, 1);
+	assert_int_equal(counters.bytes_sent, 60000);
+}
+
+static void large_packets_pass_libnice_as_well(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+
+	w->filter = looks_original;
+	w->options.no_data_socket = true;
+	world_connect(w);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 60000);
+}
+
+static void wanting_samples_offers_a_section_to_a_stranger_and_none_to_our_own(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+
+	w->filter = looks_original;
+	world_connect(w);
+	w->a.wire->ops->media->want(w->a.wire);
+	while (w->a.answers_seen < 2)
+		world_pass(w, 1);
+	world_pass(w, 1);
+	/* It had nothing to send; the section waits for when it has. */
+	track = add(&w->b, "camera", ACTR_CODEC_VP8);
+	while (!w->b.active)
+		world_pass(w, 1);
+	deliver(w, &w->b, track, ACTR_CODEC_VP8, 3000);
+	assert_int_equal(track->plan.section, 1);
+	assert_int_equal(w->b.offers_seen, 2);
+	world_drop_wires(w);
+	w->filter = NULL;
+	world_connect(w);
+	w->a.wire->ops->media->want(w->a.wire);
+	world_pass(w, 20);
+	assert_int_equal(w->b.media_offers_seen, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +523,15 @@ int main(void)
 		TEST(a_peer_that_takes_no_samples_refuses_and_the_wire_lives),
 		TEST(an_unusable_answer_refuses_the_track_and_the_wire_lives),
 		TEST(a_key_frame_request_reaches_the_sender),
+		TEST(tracks_added_during_an_ice_restart_become_active),
+		TEST(a_restart_offer_wins_over_one_about_tracks),
+		TEST(an_offer_that_got_lost_is_repeated),
+		TEST(tampered_and_repeated_packets_are_counted_and_dropped),
+		TEST(packets_before_any_media_are_dropped),
+		TEST(closing_with_tracks_ends_them_without_news),
+		TEST(toward_the_original_a_sample_is_one_packet),
+		TEST(large_packets_pass_libnice_as_well),
+		TEST(wanting_samples_offers_a_section_to_a_stranger_and_none_to_our_own),
 	};
 
 	return cmocka_run_group_tests_name("media", tests, NULL, NULL);

@@ -10,6 +10,8 @@
 
 #include <strings.h>
 
+#define EXTENSION_MAX 14 /* RFC 8285 4.2: ids of the one-byte form */
+
 /* Where transport attributes were found, the best first. */
 enum place { PLACE_APPLICATION, PLACE_SESSION, PLACE_OTHER, PLACE_NONE };
 
@@ -184,7 +186,8 @@ static unsigned feedback_named(actr_bytes value)
 	static const struct {
 		const char *name;
 		unsigned bit;
-	} known[] = {{"nack", ACTR__SDP_NACK}, {"nack pli", ACTR__SDP_PLI}, {"ccm fir", ACTR__SDP_FIR}};
+	} known[] = {
+		{"nack", ACTR__SDP_NACK}, {"nack pli", ACTR__SDP_PLI}, {"ccm fir", ACTR__SDP_FIR}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (is(value, known[i].name))
@@ -224,7 +227,7 @@ static void on_extension(struct reader *r, actr_bytes value)
 	(void)take_until(&value, ' ', &word);
 	(void)take_until(&word, '/', &id_text);
 	(void)take_until(&value, ' ', &word);
-	if (number(id_text, UINT8_MAX, &id) && is(word, ACTR__SDP_MID_URI))
+	if (number(id_text, EXTENSION_MAX, &id) && is(word, ACTR__SDP_MID_URI))
 		r->section->mid_extension = (uint8_t)id;
 }
 

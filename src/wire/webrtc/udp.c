@@ -25,6 +25,7 @@
 #define ROUNDS	      4u     /* of SLOTS in one turn, then others have theirs */
 #define SEGMENTS_MAX  64u    /* UDP_MAX_SEGMENTS */
 #define RUN_MAX	      65000u /* bytes of one call: an IP packet with its headers */
+#define SEGMENT_SAFE  1232u  /* bytes; fits every path of IPv6 (RFC 8200 5) */
 
 struct actr__udp_buffers {
 	uint8_t data[SLOTS][SLOT_SIZE];
@@ -41,7 +42,7 @@ struct actr__udp {
 	void *owner;
 	struct actr__io io;
 	union actr__addr remote;
-	bool has_gso;
+	size_t segment_max; /* of runs, larger ones leave one by one; 0: there are none */
 	struct actr__udp_counters counters;
 };
 
@@ -154,33 +155,46 @@ static size_t run_length(const struct actr__udp *udp, const uint16_t *sizes, siz
 {
 	size_t n = 1, size = sizes[0];
 
-	while (udp->has_gso && n < count && n < SEGMENTS_MAX && sizes[n - 1] == sizes[0] &&
-	       sizes[n] <= sizes[0] && size + sizes[n] <= RUN_MAX)
+	while (sizes[0] <= udp->segment_max && n < count && n < SEGMENTS_MAX &&
+	       sizes[n - 1] == sizes[0] && sizes[n] <= sizes[0] && size + sizes[n] <= RUN_MAX)
 		size += sizes[n++];
 	*ret_size = size;
 	return n;
 }
 
+/*
+ * A run was refused: segments above the path's MTU (EINVAL, EMSGSIZE), or a device that cannot
+ * segment at all (EIO). False when that was not it.
+ */
+static bool limit_runs(struct actr__udp *udp, size_t segment)
+{
+	if (errno != EIO && errno != EINVAL && errno != EMSGSIZE)
+		return false;
+	udp->segment_max = segment > SEGMENT_SAFE && errno != EIO ? SEGMENT_SAFE : 0;
+	return true;
+}
+
 size_t actr__udp_send(struct actr__udp *udp, uint8_t *data, const uint16_t *sizes, size_t count)
 {
-	size_t sent = 0;
+	size_t sent = 0, skipped = 0;
 
 	while (sent < count) {
 		size_t size, n = run_length(udp, sizes + sent, count - sent, &size);
 
 		if (!send_run(udp, data, size, sizes[sent])) {
-			/* A device that cannot segment (EIO): one by one from here on. */
-			if (n > 1 && (errno == EIO || errno == EINVAL)) {
-				udp->has_gso = false;
+			if (n > 1 && limit_runs(udp, sizes[sent]))
 				continue;
+			if (errno != EMSGSIZE) {
+				udp->counters.refused += count - sent;
+				return sent - skipped;
 			}
-			udp->counters.refused += count - sent;
-			return sent;
+			skipped++; /* one that is too large by itself: media toward the original */
+			udp->counters.refused++;
 		}
 		data += size;
 		sent += n;
 	}
-	return sent;
+	return sent - skipped;
 }
 
 /* --- life --- */
@@ -230,6 +244,7 @@ int actr__udp_open(struct actr__loop *loop, struct actr__udp_buffers *buffers,
 		   actr_error *err)
 {
 	struct actr__udp *udp = actr__new0(struct actr__udp);
+	bool has_gso = false;
 	int rc;
 
 	if (!udp)
@@ -240,7 +255,8 @@ int actr__udp_open(struct actr__loop *loop, struct actr__udp_buffers *buffers,
 	udp->owner = owner;
 	udp->remote = *remote;
 	udp->io.on_ready = on_ready;
-	udp->io.fd = open_socket(local, &udp->has_gso);
+	udp->io.fd = open_socket(local, &has_gso);
+	udp->segment_max = has_gso ? UINT16_MAX : 0;
 	if (udp->io.fd < 0) {
 		rc = ACTR_FAIL_ERRNO(err, ACTR_E_IO, errno, "cannot make a data socket");
 		actr__free(udp);
@@ -268,7 +284,7 @@ struct actr__udp *actr__udp_close(struct actr__udp *udp)
 
 bool actr__udp_has_gso(const struct actr__udp *udp)
 {
-	return udp->has_gso;
+	return udp->segment_max > 0;
 }
 
 struct actr__udp_counters actr__udp_counters(const struct actr__udp *udp)
