@@ -188,6 +188,23 @@ static void what_is_no_sample_leaves_nothing(void **state)
 	world_free(opus);
 }
 
+static void a_mid_that_cannot_be_written_is_refused(void **state)
+{
+	struct actr__rtp_sender_options options = {
+		.codec = ACTR_CODEC_VP8, .mid_id = 15, .mid = "0"};
+	struct actr__rtp_sender *sender = NULL;
+
+	(void)state;
+	assert_int_equal(actr__rtp_sender_new(&options, &sender, NULL), ACTR_E_INVALID_ARGUMENT);
+	options.mid_id = 1;
+	options.mid = "seventeen letters";
+	assert_int_equal(actr__rtp_sender_new(&options, &sender, NULL), ACTR_E_INVALID_ARGUMENT);
+	assert_null(sender);
+	options.mid = "sixteen  letters";
+	assert_int_equal(actr__rtp_sender_new(&options, &sender, NULL), 0);
+	assert_null(actr__rtp_sender_free(sender));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +215,7 @@ int main(void)
 		cmocka_unit_test(raw_samples_come_as_they_arrive_and_no_rtcp_is_written),
 		cmocka_unit_test(raw_samples_tell_how_many_were_lost_before),
 		cmocka_unit_test(what_is_no_sample_leaves_nothing),
+		cmocka_unit_test(a_mid_that_cannot_be_written_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("rtp pair", tests, NULL, NULL);
