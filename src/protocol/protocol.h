@@ -17,6 +17,7 @@
 
 #include "base/base.h"
 #include "protocol/messages.h"
+#include "protocol/varint.h"
 
 /* reference.md 4.5: one message of a data channel, no fragmentation. */
 #define ACTR__MESSAGE_MAX 65535u
@@ -165,7 +166,25 @@ static inline bool actr__lane_is_rpc(unsigned lane)
 
 /* --- W3C trace context ------------------------------------------------------------------------- */
 
-/* Whether `text` is a well-formed traceparent of version 00 (W3C Trace Context 3.2.2). */
+#define ACTR__TRACEPARENT_SIZE 56  /* with the terminating 0 */
+#define ACTR__TRACESTATE_SIZE  513 /* the same; W3C Trace Context 3.3.1.5 */
+#define ACTR__TRACE_SAMPLED    1u
+
+struct actr__trace {
+	uint8_t trace_id[16];
+	uint8_t span_id[8]; /* the parent's, in a traceparent that was received */
+	uint8_t flags;
+};
+
+/* A traceparent (W3C Trace Context 3.2.2); false, and nothing written, when it is none. */
+bool actr__trace_parse(actr_bytes text, struct actr__trace *ret);
 bool actr__traceparent_valid(actr_bytes text);
+/* As version 00. */
+void actr__trace_format(const struct actr__trace *trace, char out[ACTR__TRACEPARENT_SIZE]);
+/*
+ * What is passed on of a tracestate: all of it up to 512 bytes; of a longer one whole entries, those
+ * over 128 bytes left out first; nothing of what is not printable. Returns the length.
+ */
+size_t actr__tracestate_copy(actr_bytes state, char out[ACTR__TRACESTATE_SIZE]);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Reading and writing protobuf's wire format (protobuf.dev/programming-guides/encoding), inner
- * header of this room. Inline, because RpcEnvelope's codec is made of it.
+ * Reading and writing protobuf's wire format (protobuf.dev/programming-guides/encoding), part of this
+ * room's door. Inline, because RpcEnvelope's codec is made of it.
  */
 #ifndef ACTR_PROTOCOL_VARINT_H
 #define ACTR_PROTOCOL_VARINT_H
