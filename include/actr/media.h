@@ -147,7 +147,7 @@ ACTR_API int actr_media_register(actr_ref *ref, const char *track_id,
 /* As actr_stream_unregister(). */
 ACTR_API int actr_media_unregister(actr_ref *ref, const char *track_id, actr_error *err);
 /* Ask the sender of a track for a key frame (PLI), e.g. for a decoder that starts late. At most
- * one in 500 ms leaves. ACTR_E_NOT_FOUND when it sends no such track. Any thread. */
+ * one in 500 ms leaves; nothing happens when it sends no such track. Any thread; does not block. */
 ACTR_API int actr_media_request_key_frame(actr_ref *ref, const actr_id *sender,
 					  const char *track_id, actr_error *err);
 ACTR_API void actr_media_get_stats(actr_ref *ref, actr_media_stats *ret);

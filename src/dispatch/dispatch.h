@@ -17,6 +17,7 @@
 #include <actr/node.h>
 
 #include "base/base.h"
+#include "dispatch/media.h"
 #include "dispatch/streams.h"
 #include "gate/gate.h"
 #include "loop/loop.h"
@@ -68,6 +69,7 @@ struct actr__endpoint {
 	/* atomic: those that `posted` had no room for, by whether they were tells; not in `stats` */
 	atomic_ullong refused[2];
 	struct actr__streams streams;
+	struct actr__media media;
 };
 
 int actr__endpoint_init(struct actr__endpoint *endpoint, const struct actr__endpoint_ops *ops,

@@ -214,7 +214,7 @@ static void tell_idle(struct actr__dispatcher *d)
 	struct actr__endpoint *ep = d->options.endpoint;
 
 	if (d->stopping && !d->idle_told && !d->in_flight_count &&
-	    !(d == ep->local && actr__streams_busy(ep))) {
+	    !(d == ep->local && (actr__streams_busy(ep) || actr__media_busy(ep)))) {
 		d->idle_told = true;
 		d->on_idle(d->idle_user);
 	}
@@ -273,11 +273,13 @@ void actr__dispatcher_stop(struct actr__dispatcher *d, void (*on_idle)(void *), 
 	actr_error err = ACTR_ERROR_INIT;
 
 	d->stopping = true;
-	if (d == d->options.endpoint->local)
+	ACTR_FAIL(&err, ACTR_E_UNAVAILABLE, "the workload is stopping");
+	if (d == d->options.endpoint->local) {
 		actr__streams_close(d->options.endpoint);
+		actr__media_close(d->options.endpoint, &err);
+	}
 	d->on_idle = on_idle;
 	d->idle_user = user;
-	ACTR_FAIL(&err, ACTR_E_UNAVAILABLE, "the workload is stopping");
 	while (!actr__list_empty(&d->local_waiting))
 		call_end(container_of(d->local_waiting.next, actr_call, link), err.code, &err);
 	actr__dispatcher_wake(d);

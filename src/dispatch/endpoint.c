@@ -23,22 +23,34 @@ actr_dest actr_dest_service(const actr_service *service)
 int actr__endpoint_init(struct actr__endpoint *ep, const struct actr__endpoint_ops *ops,
 			struct actr__loop *loop, actr_error *err)
 {
+	int rc;
+
 	memset(ep, 0, sizeof *ep);
 	ep->ops = ops;
 	ep->loop = loop;
 	actr__list_init(&ep->calls);
 	actr__list_init(&ep->ended);
 	actr__deferred_init(&ep->tell_ended, call_tell_ended);
-	ACTR_TRY(actr__streams_init(&ep->streams, err));
-	if (pthread_mutex_init(&ep->id_lock, NULL)) {
-		actr__streams_done(&ep->streams);
+	if (pthread_mutex_init(&ep->id_lock, NULL))
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot make a lock");
-	}
+	rc = actr__streams_init(&ep->streams, err);
+	if (rc < 0)
+		goto no_streams;
+	rc = actr__media_init(&ep->media, err);
+	if (rc < 0)
+		goto no_media;
 	return 0;
+
+no_media:
+	actr__streams_done(&ep->streams);
+no_streams:
+	pthread_mutex_destroy(&ep->id_lock);
+	return rc;
 }
 
 void actr__endpoint_done(struct actr__endpoint *ep)
 {
+	actr__media_done(&ep->media);
 	actr__streams_done(&ep->streams);
 	pthread_mutex_destroy(&ep->id_lock);
 }
@@ -64,6 +76,7 @@ void actr__endpoint_close(struct actr__endpoint *ep, const actr_error *why)
 {
 	ep->closing = true;
 	actr__streams_close(ep);
+	actr__media_close(ep, why);
 	while (!actr__list_empty(&ep->calls))
 		call_end(container_of(ep->calls.next, actr_call, link), why->code, why);
 	flows_stop(ep);

@@ -90,6 +90,29 @@ int actr__gate_send_chunk(struct actr__gate *gate, const actr_id *to, unsigned l
 
 /* Whether the connection to this peer is there and the peer is this library. */
 bool actr__gate_peer_is_ours(const struct actr__gate *gate, const actr_id *to);
+
+/*
+ * Media, past the gate: tracks of the connection with `to`, each call as in struct actr__media_ops.
+ * ACTR_E_UNAVAILABLE when there is no connection, UNIMPLEMENTED when it carries no media.
+ */
+/* Connects first if need be. */
+int actr__gate_add_track(struct actr__gate *gate, const actr_id *to,
+			 const struct actr__track_spec *spec, void *user,
+			 struct actr__wire_track **ret_track, actr_error *err);
+/* The connection that the track was added to must not have been told as lost. */
+void actr__gate_remove_track(struct actr__gate *gate, const actr_id *to,
+			     struct actr__wire_track *track);
+int actr__gate_send_sample(struct actr__gate *gate, const actr_id *to,
+			   struct actr__wire_track *track, const actr_sample *sample,
+			   actr_error *err);
+void actr__gate_track_counters(const struct actr__gate *gate, const actr_id *to,
+			       const struct actr__wire_track *track,
+			       struct actr__track_counters *ret);
+int actr__gate_request_key_frame(struct actr__gate *gate, const actr_id *from, const char *track_id,
+				 actr_error *err);
+/* Samples of peers are wanted from now on. */
+void actr__gate_want_media(struct actr__gate *gate);
+
 /* Bytes that wait for this peer on a lane, here and in the wire. */
 size_t actr__gate_buffered(const struct actr__gate *gate, const actr_id *to, unsigned lane);
 

@@ -133,8 +133,12 @@ void node_registered_first(struct actr_node *node);
 /* The start cannot succeed: undo it, tell, be stopped. */
 void node_start_failed(struct actr_node *node, const actr_error *why);
 
-/* network.c: loop. Signaling over its socket; transport over WebRTC; the gate between. */
-int network_connect(struct actr_node *node, actr_error *err);
+/* server_link.c: loop. The signaling client over its socket. */
+int server_link_start(struct actr_node *node, actr_error *err);
+/* Gives up the socket, if there is one. */
+void server_link_drop(struct actr_node *node);
+
+/* network.c: loop. Transport over WebRTC, mailbox, the gate between. */
 int network_build(struct actr_node *node, actr_error *err);
 void network_free(struct actr_node *node);
 /* The public name of a peer's state. */

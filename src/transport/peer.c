@@ -277,6 +277,23 @@ void peer_drop_wire(struct peer *peer, const actr_error *why)
 		lose_wire(peer, why);
 }
 
+void peer_want_media(struct peer *peer)
+{
+	if (peer->wire && peer->wire->ops->media)
+		peer->wire->ops->media->want(peer->wire);
+}
+
+/* A wire was made. */
+static void begin(struct peer *peer)
+{
+	struct actr__transport *t = peer->transport;
+
+	if (t->wants_media)
+		peer_want_media(peer);
+	if (t->events->on_wire)
+		t->events->on_wire(t->owner, &peer->id);
+}
+
 void peer_connect(struct peer *peer)
 {
 	struct actr__transport *t = peer->transport;
@@ -289,6 +306,8 @@ void peer_connect(struct peer *peer)
 	if (t->maker.dial(t->maker.user, &peer->id, &wire_events, peer, peer->session, &peer->wire,
 			  &err) < 0)
 		lose_wire(peer, &err);
+	else
+		begin(peer);
 }
 
 int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error *err)
@@ -302,6 +321,7 @@ int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error 
 	actr__timer_stop(t->loop, &peer->redial);
 	peer->session = t->last_session = session;
 	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
+	begin(peer);
 	return 0;
 }
 
@@ -382,9 +402,35 @@ static void on_signal(void *owner, struct actr__wire *wire, const struct actr__s
 	peer_unref(peer);
 }
 
+static void on_sample(void *owner, struct actr__wire *wire, const actr_sample *sample)
+{
+	struct peer *peer = owner;
+	struct actr__transport *t = peer->transport;
+
+	if (wire != peer->wire || !t->events->on_sample)
+		return;
+	peer->refs++;
+	t->events->on_sample(t->owner, &peer->id, sample);
+	peer_unref(peer);
+}
+
+static void on_track(void *owner, struct actr__wire *wire, const struct actr__track_event *event)
+{
+	struct peer *peer = owner;
+	struct actr__transport *t = peer->transport;
+
+	if (wire != peer->wire || !t->events->on_track)
+		return;
+	peer->refs++;
+	t->events->on_track(t->owner, &peer->id, event);
+	peer_unref(peer);
+}
+
 static const struct actr__wire_events wire_events = {
 	.on_state = on_state,
 	.on_message = on_message,
 	.on_writable = on_writable,
 	.on_signal = on_signal,
+	.on_sample = on_sample,
+	.on_track = on_track,
 };

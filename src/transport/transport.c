@@ -109,6 +109,35 @@ int actr__transport_send(struct actr__transport *t, const actr_id *to, unsigned 
 	return 1;
 }
 
+int actr__transport_connect(struct actr__transport *t, const actr_id *to, actr_error *err)
+{
+	struct peer *peer = peer_find(t, to);
+	int rc = 0;
+
+	if (!peer)
+		ACTR_TRY(peer_new(t, to, &peer, err));
+	peer->refs++;
+	peer_connect(peer);
+	if (!peer->wire && !actr__timer_is_set(&peer->redial))
+		rc = ACTR_FAIL(err, ACTR_E_UNAVAILABLE, "cannot connect now");
+	peer_settle(peer);
+	peer_unref(peer);
+	return rc;
+}
+
+static bool want_media(struct actr__map_node *node, void *user)
+{
+	(void)user;
+	peer_want_media(container_of(node, struct peer, node));
+	return true;
+}
+
+void actr__transport_want_media(struct actr__transport *t)
+{
+	t->wants_media = true;
+	actr__map_each(&t->peers, want_media, NULL);
+}
+
 /* The offer opens a session of its own, whatever there was before. */
 static void accept_offer(struct actr__transport *t, const actr_id *from_borrowed,
 			 const struct actr__signal *signal)

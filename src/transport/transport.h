@@ -55,6 +55,14 @@ struct actr__transport_events {
 	 */
 	void (*on_lane)(void *owner, const actr_id *id, uint64_t session, unsigned lane,
 			bool congested);
+	/*
+	 * A connection was begun, by either side: tracks may join it. From here the transport may be
+	 * asked for the wire. This and the next two may be NULL.
+	 */
+	void (*on_wire)(void *owner, const actr_id *id);
+	/* Of the current wire, as in struct actr__wire_events. */
+	void (*on_sample)(void *owner, const actr_id *from, const actr_sample *sample);
+	void (*on_track)(void *owner, const actr_id *id, const struct actr__track_event *event);
 };
 
 /* How wires are made: WebRTC in the product, simulated ones in tests. */
@@ -93,6 +101,15 @@ int actr__transport_send(struct actr__transport *transport, const actr_id *to, u
 			 struct actr__send **ret_queued, actr_error *err);
 /* Forget a queued message; on_done does not come. */
 void actr__send_cancel(struct actr__send *send);
+
+/*
+ * See to it that there is a connection, or one under way, though there is nothing to send yet. It is
+ * not tried again: on_lost tells its end. ACTR_E_NOMEM, RESOURCE_EXHAUSTED, or why it cannot be
+ * dialled.
+ */
+int actr__transport_connect(struct actr__transport *transport, const actr_id *to, actr_error *err);
+/* Samples of peers are wanted: told to all wires, those to come too. */
+void actr__transport_want_media(struct actr__transport *transport);
 
 /* A signal that the server relayed from `from`. */
 void actr__transport_signal(struct actr__transport *transport, const actr_id *from,

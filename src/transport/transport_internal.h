@@ -43,6 +43,7 @@ struct actr__transport {
 	struct actr__map peers;
 	uint64_t last_session;
 	bool freeing;
+	bool wants_media;
 };
 
 struct peer *peer_find(const struct actr__transport *transport, const actr_id *id);
@@ -51,6 +52,8 @@ int peer_new(struct actr__transport *transport, const actr_id *id, struct peer *
 void peer_unref(struct peer *peer);
 /* Begin a connection unless one exists or is waited for. */
 void peer_connect(struct peer *peer);
+/* Tell its wire that samples are wanted. */
+void peer_want_media(struct peer *peer);
 int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error *err);
 /* End the current wire; what is queued is carried over or fails. */
 void peer_drop_wire(struct peer *peer, const actr_error *why);

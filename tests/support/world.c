@@ -156,6 +156,33 @@ static void on_lost(void *owner, const actr_id *id, uint64_t session, const actr
 	actr__streams_lost(&a->endpoint, id);
 	if (a->endpoint.gate)
 		actr__gate_lost(a->endpoint.gate, id, session, why);
+	actr__media_lost(&a->endpoint, id, why);
+}
+
+static void on_wire(void *owner, const actr_id *id)
+{
+	struct world_actor *a = owner;
+
+	if (a->endpoint.gate)
+		actr__media_peer_up(&a->endpoint, id);
+}
+
+static void on_sample(void *owner, const actr_id *from, const actr_sample *sample)
+{
+	struct world_actor *a = owner;
+
+	if (a->deny)
+		actr__media_refuse(&a->endpoint);
+	else
+		actr__media_receive(&a->endpoint, from, sample);
+}
+
+static void on_track(void *owner, const actr_id *id, const struct actr__track_event *event)
+{
+	struct world_actor *a = owner;
+
+	(void)id;
+	actr__media_news(&a->endpoint, event);
 }
 
 static int on_signal(void *owner, const actr_id *to, const struct actr__signal *signal,
@@ -180,8 +207,8 @@ static void on_lane(void *owner, const actr_id *id, uint64_t session, unsigned l
 	(void)congested;
 }
 
-static const struct actr__transport_events transport_events = {on_message, on_peer, on_lost,
-							       on_signal, on_lane};
+static const struct actr__transport_events transport_events = {
+	on_message, on_peer, on_lost, on_signal, on_lane, on_wire, on_sample, on_track};
 
 static int dial(void *user, const actr_id *peer, const struct actr__wire_events *events,
 		void *owner, uint64_t session, struct actr__wire **ret, actr_error *err)

@@ -2,7 +2,7 @@
  * Two wires that know each other. What one sends arrives at the other after the latency, in order,
  * by a timer of the virtual loop; nothing happens inside a call, as the door of wire demands.
  */
-#include "wire/sim/sim.h"
+#include "wire/sim/sim_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +10,6 @@
 enum task_kind { TASK_OFFER, TASK_ANSWER, TASK_OPEN, TASK_MESSAGE, TASK_CLOSED, TASK_TIMEOUT };
 
 #define CONNECT_TIMEOUT_MS 30000 /* as a real wire */
-
-struct sim_wire {
-	struct actr__wire base;
-	struct actr__sim_net *net;
-	struct actr__list link;
-	struct sim_wire *other; /* NULL: not connected */
-	unsigned token;		/* of the offer */
-	struct actr__list tasks;
-	size_t in_flight[ACTR_LANE_COUNT];
-	bool blocked[ACTR_LANE_COUNT];
-	actr_error why;
-};
 
 struct task {
 	struct actr__list link;
@@ -68,8 +56,10 @@ static void set_state(struct sim_wire *w, enum actr__wire_state state, const act
 	if (w->base.state == state || w->base.state == ACTR__WIRE_CLOSED)
 		return;
 	w->base.state = state;
-	if (state == ACTR__WIRE_CLOSED)
+	if (state == ACTR__WIRE_CLOSED) {
 		part(w);
+		sim_media_done(w);
+	}
 	w->base.events->on_state(w->base.owner, &w->base, state, why);
 }
 
@@ -111,6 +101,8 @@ static void on_due(struct actr__timer *timer)
 	case TASK_OPEN:
 		if (w->other)
 			set_state(w, ACTR__WIRE_OPEN, NULL);
+		if (w->base.state == ACTR__WIRE_OPEN)
+			sim_media_opened(w);
 		break;
 	case TASK_MESSAGE:
 		deliver(w, msg);
@@ -231,6 +223,7 @@ static void free_wire(struct actr__wire *wire)
 	tell_other_gone(w);
 	while (!actr__list_empty(&w->tasks))
 		task_free(container_of(w->tasks.next, struct task, link));
+	sim_media_done(w);
 	actr__list_remove(&w->link);
 	w->net->open_wires--;
 	actr__free(w);
@@ -244,6 +237,7 @@ static const struct actr__wire_ops sim_ops = {
 	.stats = stats,
 	.close = close_wire,
 	.free = free_wire,
+	.media = &sim_media_ops,
 };
 
 void actr__sim_net_init(struct actr__sim_net *net, struct actr__loop *loop)
@@ -268,6 +262,8 @@ static struct sim_wire *wire_new(struct actr__sim_net *net, const struct actr__w
 				      .joins_parts = !net->original};
 	w->net = net;
 	actr__list_init(&w->tasks);
+	actr__list_init(&w->tracks);
+	actr__list_init(&w->samples);
 	actr__list_push(&net->wires, &w->link);
 	net->open_wires++;
 	return w;

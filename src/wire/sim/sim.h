@@ -15,6 +15,9 @@ struct actr__sim_net {
 	bool dial_fails;     /* the next dial is refused */
 	bool original;	     /* new wires: the peer is not this library */
 	bool mute;	     /* offers are made, nothing ever opens */
+	bool refuses_tracks; /* whoever is asked to take one says no */
+	unsigned wants;	     /* calls of the media operation want() */
+	unsigned key_frame_requests;
 	struct actr__list wires;
 	unsigned next_token;
 	unsigned open_wires;
@@ -28,6 +31,8 @@ int actr__sim_accept(struct actr__sim_net *net, const struct actr__signal *offer
 		     struct actr__wire **ret_wire, actr_error *err);
 /* Both ends of every connection are lost. */
 void actr__sim_cut(struct actr__sim_net *net, const char *why);
+/* Every active track hears this from its peer. */
+void actr__sim_tell_tracks(struct actr__sim_net *net, const struct actr__track_event *news);
 /* All ends are recovering, or open again. */
 void actr__sim_set_recovering(struct actr__sim_net *net, bool on);
 
