@@ -15,6 +15,7 @@
 
 #define A(w) (&(w)->actors[0])
 #define B(w) (&(w)->actors[1])
+#define C(w) (&(w)->actors[2])
 
 static int setup(void **state)
 {
@@ -281,6 +282,56 @@ static void defect_56_a_send_without_memory_leaves_the_tables_empty(void **state
 	torture_end();
 }
 
+/* --- 30, 57 --- */
+
+static void defect_30_news_of_an_older_session_fail_no_call_of_the_newer(void **state)
+{
+	struct world *w = *state;
+	actr_error why = ACTR_ERROR_INIT;
+	struct outcome first, o;
+	uint64_t older;
+
+	world_call(A(w), world_dest(B(w)), &world_echo, "1", 0, &first);
+	world_advance(w, 100);
+	older = actr__transport_session(A(w)->transport, &B(w)->id);
+	actr__transport_close_peer(A(w)->transport, &B(w)->id);
+	world_call(A(w), world_dest(B(w)), &world_keep, "2", 0, &o);
+	world_advance(w, 100);
+	ACTR_FAIL(&why, ACTR_E_UNAVAILABLE, "late news");
+	actr__gate_lost(A(w)->endpoint.gate, &B(w)->id, older, &why);
+	world_advance(w, 10);
+	assert_int_equal(o.done, 0);
+	actr__gate_lost(A(w)->endpoint.gate, &B(w)->id, older + 1, &why);
+	world_advance(w, 10);
+	expect_failure(&o, ACTR_E_UNAVAILABLE);
+	outcome_done(&first);
+	outcome_done(&o);
+}
+
+static void defect_57_the_loss_of_one_connection_leaves_the_others(void **state)
+{
+	struct world *w = *state;
+	struct outcome to_b, to_c;
+	uint64_t session;
+
+	world_call(A(w), world_dest(B(w)), &world_keep, "b", 0, &to_b);
+	world_call(A(w), world_dest(C(w)), &world_keep, "c", 0, &to_c);
+	world_advance(w, 100);
+	session = actr__transport_session(A(w)->transport, &C(w)->id);
+	actr__transport_close_peer(A(w)->transport, &B(w)->id);
+	world_advance(w, 100);
+	expect_failure(&to_b, ACTR_E_UNAVAILABLE);
+	assert_int_equal(to_c.done, 0);
+	assert_int_equal(actr__transport_session(A(w)->transport, &C(w)->id), session);
+	memcpy(actr_reply_reserve(C(w)->kept[0], 1), "c", 1);
+	assert_int_equal(actr_reply_send(C(w)->kept[0]), 0);
+	C(w)->kept_count = 0;
+	world_advance(w, 100);
+	expect_answer(&to_c, "c");
+	outcome_done(&to_b);
+	outcome_done(&to_c);
+}
+
 /* --- 44 --- */
 
 static void defect_44_an_answer_waits_while_its_connection_recovers(void **state)
@@ -332,6 +383,8 @@ int main(void)
 		WORLD_TEST(defect_51_a_time_out_while_connecting_leaves_the_dial_to_the_others),
 		cmocka_unit_test(defect_56_every_kind_of_failed_send_leaves_the_tables_empty),
 		cmocka_unit_test(defect_56_a_send_without_memory_leaves_the_tables_empty),
+		WORLD_TEST(defect_30_news_of_an_older_session_fail_no_call_of_the_newer),
+		WORLD_TEST(defect_57_the_loss_of_one_connection_leaves_the_others),
 		WORLD_TEST(defect_44_an_answer_waits_while_its_connection_recovers),
 		WORLD_TEST(defect_44_an_answer_is_not_kept_for_ever),
 	};

@@ -299,15 +299,20 @@ void peer_connect(struct peer *peer)
 	struct actr__transport *t = peer->transport;
 	actr_error err = ACTR_ERROR_INIT;
 
-	if (peer->wire || actr__timer_is_set(&peer->redial))
+	if (!peer->listed || peer->wire || actr__timer_is_set(&peer->redial))
 		return;
+	peer->refs++;
 	peer->session = ++t->last_session;
 	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
-	if (t->maker.dial(t->maker.user, &peer->id, &wire_events, peer, peer->session, &peer->wire,
-			  &err) < 0)
-		lose_wire(peer, &err);
-	else
-		begin(peer);
+	/* Whoever heard of it may have closed it, or dialled itself. */
+	if (peer->listed && !peer->wire) {
+		if (t->maker.dial(t->maker.user, &peer->id, &wire_events, peer, peer->session,
+				  &peer->wire, &err) < 0)
+			lose_wire(peer, &err);
+		else
+			begin(peer);
+	}
+	peer_unref(peer);
 }
 
 int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error *err)
@@ -321,7 +326,8 @@ int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error 
 	actr__timer_stop(t->loop, &peer->redial);
 	peer->session = t->last_session = session;
 	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
-	begin(peer);
+	if (peer->wire) /* else whoever heard of it has closed it */
+		begin(peer);
 	return 0;
 }
 

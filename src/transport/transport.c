@@ -103,9 +103,11 @@ int actr__transport_send(struct actr__transport *t, const actr_id *to, unsigned 
 		peer_settle(peer);
 		return rc;
 	}
+	peer->refs++;
 	if (was_refused)
 		peer_set_congested(peer, lane, true);
 	peer_connect(peer);
+	peer_unref(peer);
 	return 1;
 }
 
@@ -155,12 +157,15 @@ static void accept_offer(struct actr__transport *t, const actr_id *from_borrowed
 		rc = peer_new(t, &from, &peer, &err);
 	else if (peer->wire)
 		return; /* a callback has dialled: that offer and this one meet as glare */
-	if (rc == 0)
-		rc = peer_accept(peer, signal, &err);
-	if (rc < 0)
+	if (rc < 0) {
 		ACTR_WARN(3, "transport_error", "what=offer_refused cause=\"%s\"", err.message);
-	if (peer)
-		peer_settle(peer);
+		return;
+	}
+	peer->refs++;
+	if (peer_accept(peer, signal, &err) < 0)
+		ACTR_WARN(3, "transport_error", "what=offer_refused cause=\"%s\"", err.message);
+	peer_settle(peer);
+	peer_unref(peer);
 }
 
 void actr__transport_signal(struct actr__transport *t, const actr_id *from,

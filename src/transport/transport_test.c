@@ -29,6 +29,8 @@ struct end {
 	unsigned sent_ok, sent_failed;
 	int last_failure;
 	bool relay_refused;
+	bool closes_in_message; /* the connection, inside that callback */
+	char closes_in_state;	/* and when this one is told */
 };
 
 struct world {
@@ -47,6 +49,8 @@ static void on_message(void *owner, const actr_id *from, struct actr__msg *msg)
 	snprintf(end->got + used, sizeof end->got - used, "%.*s,", (int)msg->size,
 		 (const char *)msg->data);
 	actr__msg_unref(msg);
+	if (end->closes_in_message)
+		actr__transport_close_peer(end->transport, &end->other->id);
 }
 
 static void on_peer(void *owner, const struct actr__peer_change *change)
@@ -58,6 +62,8 @@ static void on_peer(void *owner, const struct actr__peer_change *change)
 	end->session = change->session;
 	end->elapsed_ms = change->elapsed_ms;
 	end->why_code = change->why ? change->why->code : 0;
+	if (end->closes_in_state == "icord"[change->state])
+		actr__transport_close_peer(end->transport, change->id);
 }
 
 static void on_lost(void *owner, const actr_id *id, uint64_t session, const actr_error *why)
@@ -410,6 +416,109 @@ static void a_congested_lane_is_told_once_and_once_when_it_is_clear(void **state
 	assert_string_equal(w->a.lanes, "+1.0,-1.0,+1.0,-1.0,");
 }
 
+static void defect_31_a_connection_may_be_closed_inside_its_own_callbacks(void **state)
+{
+	struct world *w = *state;
+
+	w->b.closes_in_message = true;
+	send_text(&w->a, "1", 1000, NULL);
+	send_text(&w->a, "2", 1000, NULL);
+	actr__loop_advance(w->loop, 100);
+	assert_string_equal(w->b.got, "1,"); /* nothing came after the close */
+	assert_string_equal(w->b.states, "codi");
+	assert_int_equal(w->b.lost, 1);
+	assert_int_equal(w->a.lost, 1);
+	w->b.closes_in_message = false;
+	for (const char *at = "codi"; *at; at++) {
+		w->a.closes_in_state = *at;
+		w->a.sent_ok = w->a.sent_failed = 0;
+		assert_int_equal(send_text(&w->a, "3", 1000, NULL), 1);
+		actr__loop_advance(w->loop, 100);
+		actr__transport_close_all(w->a.transport);
+		actr__loop_advance(w->loop, 100);
+		assert_int_equal(w->a.sent_ok + w->a.sent_failed, 1);
+		assert_int_equal(actr__transport_peer_count(w->a.transport), 0);
+		assert_int_equal(actr__transport_peer_count(w->b.transport), 0);
+	}
+	/* "c": before there was a wire; it has nothing to lose. */
+	assert_int_equal(w->a.lost, 1 + 3);
+	w->b.closes_in_state = 'c';
+	send_text(&w->a, "4", 1000, NULL);
+	actr__loop_advance(w->loop, 100);
+	assert_int_equal(actr__transport_peer_count(w->b.transport), 0);
+}
+
+static void defect_17_a_new_offer_ends_the_old_session_before_its_own_begins(void **state)
+{
+	struct world *w = *state;
+	actr_error why = ACTR_ERROR_INIT;
+
+	w->net.latency_ms = 40;
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 100);
+	/* B lets go and dials; its offer is there before A can notice the end of the old one. */
+	actr__transport_close_peer(w->b.transport, &w->a.id);
+	send_text(&w->b, "new", 1000, NULL);
+	actr__loop_advance(w->loop, 1);
+	assert_string_equal(w->a.states, "codic");
+	assert_int_equal(w->a.lost, 1);
+	send_text(&w->a, "2", 1000, NULL);
+	actr__loop_advance(w->loop, 200);
+	assert_string_equal(w->a.states, "codico");
+	assert_string_equal(w->a.got, "new,");
+	assert_string_equal(w->b.got, "1,2,");
+	assert_int_equal(w->a.lost, 1);
+	assert_int_equal(w->net.open_wires, 2); /* one connection */
+	ACTR_FAIL(&why, ACTR_E_UNAVAILABLE, "late news");
+	actr__transport_unreachable(w->a.transport, &w->b.id, &why);
+	assert_string_equal(w->a.states, "codico");
+}
+
+/* Everything that a wire can tell its owner. */
+static void tell_all(struct actr__wire *wire)
+{
+	struct actr__signal offer = {
+		.kind = ACTR__SIGNAL_OFFER, .text = "1", .exchange_id = "x", .sdp_mline_index = -1};
+	struct actr__msg *msg = actr__msg_new(5, 0);
+	actr_error why = ACTR_ERROR_INIT;
+
+	assert_non_null(msg);
+	memcpy(msg->data, "stale", 5);
+	ACTR_FAIL(&why, ACTR_E_UNAVAILABLE, "stale");
+	wire->events->on_message(wire->owner, wire, msg);
+	wire->events->on_signal(wire->owner, wire, &offer);
+	wire->events->on_state(wire->owner, wire, ACTR__WIRE_RECOVERING, &why);
+	wire->events->on_state(wire->owner, wire, ACTR__WIRE_OPEN, NULL);
+	wire->events->on_state(wire->owner, wire, ACTR__WIRE_CLOSED, &why);
+	wire->events->on_writable(wire->owner, wire, 0);
+}
+
+static void defect_32_and_35_and_36_what_an_old_session_tells_is_ignored(void **state)
+{
+	struct world *w = *state;
+	struct actr__wire *old;
+
+	send_text(&w->a, "1", 1000, NULL);
+	actr__loop_advance(w->loop, 50);
+	old = actr__wire_ref(actr__transport_wire(w->a.transport, &w->b.id));
+	actr__sim_set_recovering(&w->net, true);
+	send_text(&w->a, "2", 5000, NULL);
+	actr__sim_cut(&w->net, "the cable was pulled");
+	actr__loop_advance(w->loop, 1);
+	tell_all(old); /* while the next one is being made */
+	actr__loop_advance(w->loop, 50);
+	assert_string_equal(w->a.states, "cordco");
+	tell_all(old);
+	actr__loop_advance(w->loop, 50);
+	assert_string_equal(w->a.states, "cordco");
+	assert_int_equal(w->a.session, 2);
+	assert_int_equal(w->a.lost, 1);
+	assert_string_equal(w->a.got, "");
+	assert_string_equal(w->b.got, "1,2,"); /* sent anew once, on the new lane */
+	assert_int_equal(w->a.sent_ok, 2);
+	actr__wire_unref(old);
+}
+
 static void a_recovery_ends_when_the_server_no_longer_knows_the_peer(void **state)
 {
 	struct world *w = *state;
@@ -510,6 +619,9 @@ int main(void)
 		WORLD_TEST(a_try_that_fails_is_told_as_one),
 		WORLD_TEST(defect_45_recovery_is_told_by_its_code_its_peer_and_its_length),
 		WORLD_TEST(a_congested_lane_is_told_once_and_once_when_it_is_clear),
+		WORLD_TEST(defect_31_a_connection_may_be_closed_inside_its_own_callbacks),
+		WORLD_TEST(defect_17_a_new_offer_ends_the_old_session_before_its_own_begins),
+		WORLD_TEST(defect_32_and_35_and_36_what_an_old_session_tells_is_ignored),
 		WORLD_TEST(a_recovery_ends_when_the_server_no_longer_knows_the_peer),
 		WORLD_TEST(a_full_window_queues_and_the_queue_has_a_bound),
 		WORLD_TEST(a_cancelled_send_never_leaves),

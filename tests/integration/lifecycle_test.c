@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -232,6 +233,50 @@ static void a_shutdown_closes_the_peers_and_then_unregisters(void **state)
 	assert_null(actr_ref_close(ref));
 }
 
+/* --- stack --- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define STACK_KIB 256 /* its frames are larger */
+#else
+#define STACK_KIB 64
+#endif
+
+static void *use_the_library(void *arg)
+{
+	actr_workload workload = ACTR_WORKLOAD_INIT;
+	actr_ref *service = start_echo(), *ref = start(&workload);
+	actr_dest dest = actr_dest_service(&echo_service);
+	actr_chunk chunk = ACTR_CHUNK_INIT;
+	actr_id id = actr_ref_id(service), found;
+	actr_dest actor = actr_dest_actor(&id);
+
+	assert_int_equal(echo(ref, &dest), 0);
+	assert_int_equal(actr_discover(ref, &id.type, &found, 1, 0, NULL), 1);
+	chunk.stream_id = "s";
+	assert_int_equal(
+		actr_stream_send_wait(ref, &actor, ACTR_LANE_STREAM_RELIABLE, &chunk, NULL, NULL),
+		0);
+	assert_null(actr_ref_close(ref));
+	assert_null(actr_ref_close(service));
+	*(bool *)arg = true;
+	return NULL;
+}
+
+static void defect_64_a_thread_with_a_stack_of_64_kib_can_do_everything(void **state)
+{
+	bool did = false;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_attr_init(&attr), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attr, STACK_KIB * 1024), 0);
+	assert_int_equal(pthread_create(&thread, &attr, use_the_library, &did), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(did);
+	pthread_attr_destroy(&attr);
+}
+
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -239,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(on_start_may_call_other_actors_and_requests_wait_for_its_end),
 		SERVER_TEST(discovery_gives_ids_nobody_or_the_reason),
+		SERVER_TEST(defect_64_a_thread_with_a_stack_of_64_kib_can_do_everything),
 		SERVER_TEST(a_shutdown_closes_the_peers_and_then_unregisters),
 	};
 

@@ -333,7 +333,7 @@ static void a_durable_mailbox_is_on_the_way_too(void **state)
 	actor_stop(&service);
 }
 
-static void each_failure_of_start_has_its_own_error_and_leaves_nothing(void **state)
+static void defect_58_each_failure_of_start_has_its_own_error_and_leaves_nothing(void **state)
 {
 	unsigned threads = count_threads(), fds;
 	actr_error err = ACTR_ERROR_INIT;
@@ -499,7 +499,7 @@ int main(int argc, char **argv)
 		SERVER_TEST(the_shell_calls_its_workload_in_process),
 		SERVER_TEST(defect_10_on_stop_runs_once_and_its_calls_still_leave),
 		SERVER_TEST(a_durable_mailbox_is_on_the_way_too),
-		SERVER_TEST(each_failure_of_start_has_its_own_error_and_leaves_nothing),
+		SERVER_TEST(defect_58_each_failure_of_start_has_its_own_error_and_leaves_nothing),
 		SERVER_TEST(shutdown_leaves_no_thread_and_no_descriptor_behind),
 		SERVER_TEST(defect_2_after_kill_9_and_restart_the_next_call_succeeds),
 		SERVER_TEST(defect_21_and_40_calls_go_on_while_the_server_restarts),

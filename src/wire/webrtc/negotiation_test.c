@@ -361,6 +361,25 @@ static void defect_22_one_restart_at_a_time_when_both_lose_the_path(void **st)
 	exchange(w);
 }
 
+static void defect_41_who_offered_first_writes_the_offers_of_every_restart(void **st)
+{
+	struct world *w = *st;
+
+	world_connect(w);
+	for (unsigned i = 1; i <= 4; i++) {
+		forget_states(w);
+		lose(i % 2 ? &w->b : &w->a);
+		world_wait(w, i % 2 ? b_open_again : a_open_again);
+		exchange(w);
+		assert_true(inner(&w->a)->is_offerer);
+		assert_false(inner(&w->b)->is_offerer);
+		assert_int_equal(w->b.restart_offers_seen, i);
+		assert_int_equal(w->a.restart_offers_seen, 0);
+	}
+	assert_int_equal(w->a.session, 1);
+	assert_int_equal(w->b.session, 1);
+}
+
 static bool first_restart_is_lost(struct world *w, struct side *from, struct actr__signal *signal)
 {
 	(void)from;
@@ -391,7 +410,7 @@ static bool no_signals(struct world *w, struct side *from, struct actr__signal *
 	return false;
 }
 
-static void recovery_ends_after_its_budget_with_one_closed(void **st)
+static void defect_54_who_does_not_come_back_is_given_up_after_a_budget(void **st)
 {
 	struct world *w = *st;
 
@@ -553,8 +572,9 @@ int main(void)
 		TEST(a_lost_path_is_replaced_and_messages_wait_for_it),
 		TEST(defect_62_the_answerer_asks_for_a_restart),
 		TEST(defect_22_one_restart_at_a_time_when_both_lose_the_path),
+		TEST(defect_41_who_offered_first_writes_the_offers_of_every_restart),
 		TEST(a_restart_offer_that_got_lost_is_repeated),
-		TEST(recovery_ends_after_its_budget_with_one_closed),
+		TEST(defect_54_who_does_not_come_back_is_given_up_after_a_budget),
 		TEST(a_restart_keeps_descriptors_flat),
 		TEST(toward_the_original_the_first_message_of_a_lane_is_held),
 		TEST(a_lane_that_the_original_used_is_free_at_once),

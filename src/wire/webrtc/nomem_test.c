@@ -70,7 +70,7 @@ static bool connect_with_failure(struct world *w, long index)
 	return untouched;
 }
 
-static void any_allocation_of_a_connection_may_fail(void **st)
+static void defect_58_any_allocation_of_a_connection_may_fail(void **st)
 {
 	static const actr_allocator allocator = {allocate, reallocate, release, NULL};
 	struct world *w;
@@ -93,7 +93,7 @@ static void any_allocation_of_a_connection_may_fail(void **st)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_allocation_of_a_connection_may_fail),
+		cmocka_unit_test(defect_58_any_allocation_of_a_connection_may_fail),
 	};
 
 	return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);
