@@ -392,8 +392,8 @@ int actr__plan_take_answer(struct actr__media_plan *plan, const struct actr__sdp
 
 /* --- the peer's offer --- */
 
-static int refuse_offered(struct actr__plan_section *s, const struct actr__sdp_section *theirs,
-			  actr_error *err)
+/* What refusing a section says of it. False when that is too long. */
+static bool write_refused(const struct actr__sdp_section *theirs, char *out, size_t out_size)
 {
 	actr_bytes format = theirs->formats;
 	const uint8_t *end = format.size ? memchr(format.data, ' ', format.size) : NULL;
@@ -401,19 +401,22 @@ static int refuse_offered(struct actr__plan_section *s, const struct actr__sdp_s
 
 	if (end)
 		format.size = (size_t)(end - format.data);
-	refuse(s);
-	size = snprintf(s->refused, sizeof s->refused, "%.*s 0 %.*s %.*s", (int)theirs->media.size,
+	size = snprintf(out, out_size, "%.*s 0 %.*s %.*s", (int)theirs->media.size,
 			(const char *)theirs->media.data, (int)theirs->proto.size,
 			(const char *)theirs->proto.data, (int)format.size,
 			format.data ? (const char *)format.data : "");
+	return size > 0 && (size_t)size < out_size;
+}
+
+static void refuse_offered(struct actr__plan_section *s, const struct actr__sdp_section *theirs)
+{
+	refuse(s);
+	(void)write_refused(theirs, s->refused, sizeof s->refused); /* fits: can_answer() */
 	memset(&s->refused_codec, 0, sizeof s->refused_codec);
 	if (theirs->codec_count && theirs->codecs[0].clock_rate &&
 	    actr__copy_text(s->refused_name, sizeof s->refused_name, theirs->codecs[0].name))
 		s->refused_codec = theirs->codecs[0];
 	s->refused_codec.fmtp = s->refused_codec.name = actr__bytes(NULL, 0);
-	if (size < 0 || (size_t)size >= sizeof s->refused)
-		return ACTR_FAIL(err, ACTR_E_TOO_LARGE, "SDP m= line too long");
-	return 0;
 }
 
 /* A track of ours that waits for a section such as this. */
@@ -439,28 +442,29 @@ static void keep_fmtp(struct actr__media_plan *plan, const struct actr__sdp_sect
 					      theirs->codecs[i].fmtp); /* else the usual one */
 }
 
-static int take_offered(struct actr__media_plan *plan, size_t index,
-			const struct actr__sdp_section *theirs, actr_error *err)
+static void take_offered(struct actr__media_plan *plan, size_t index,
+			 const struct actr__sdp_section *theirs)
 {
 	struct actr__plan_section *s = &plan->sections[index];
 
 	if (!actr__copy_text(s->mid, sizeof s->mid, theirs->mid))
 		s->mid[0] = 0;
 	if (theirs->kind == ACTR__SDP_APPLICATION)
-		return 0;
+		return;
 	s->is_refused = false;
 	learn_codecs(s, theirs);
 	memcpy(s->receive_types, s->send_types, sizeof s->receive_types);
 	keep_fmtp(plan, theirs, s->send_types[ACTR_CODEC_H264]);
-	if (theirs->rejected || !actr__sdp_is_media(s->kind) || !has_codec(s))
-		return refuse_offered(s, theirs, err);
+	if (theirs->rejected || !actr__sdp_is_media(s->kind) || !has_codec(s)) {
+		refuse_offered(s, theirs);
+		return;
+	}
 	if (peer_receives(theirs))
 		fill(plan, index);
 	s->sends = s->track && peer_receives(theirs) && s->send_types[s->track->codec];
 	s->receives = plan->takes_samples && peer_sends(theirs);
 	learn_track(s, theirs);
 	settle_track(s, false);
-	return 0;
 }
 
 /* A section that changed its kind was refused before (RFC 8829 5.2.2). */
@@ -474,16 +478,28 @@ static void renew(struct actr__plan_section *s, const struct actr__sdp_section *
 	s->kind = theirs->kind;
 }
 
+int actr__plan_can_answer(const struct actr__media_plan *plan, const struct actr__sdp *offer,
+			  actr_error *err)
+{
+	char refused[sizeof plan->sections[0].refused];
+
+	if (offer->section_count < plan->agreed)
+		return ACTR_FAIL(err, ACTR_E_PROTOCOL, "the offer lacks sections of the session");
+	for (size_t i = 0; i < offer->section_count; i++)
+		if (!write_refused(&offer->sections[i], refused, sizeof refused))
+			return ACTR_FAIL(err, ACTR_E_TOO_LARGE, "SDP m= line too long");
+	return 0;
+}
+
 int actr__plan_take_offer(struct actr__media_plan *plan, const struct actr__sdp *offer,
 			  actr_error *err)
 {
-	if (offer->section_count < plan->agreed)
-		return ACTR_FAIL(err, ACTR_E_PROTOCOL, "the offer lacks sections of the session");
+	ACTR_TRY(actr__plan_can_answer(plan, offer, err));
 	learn_peer(plan, offer);
 	plan->count = offer->section_count;
 	for (size_t i = 0; i < plan->count; i++) {
 		renew(&plan->sections[i], &offer->sections[i]);
-		ACTR_TRY(take_offered(plan, i, &offer->sections[i], err));
+		take_offered(plan, i, &offer->sections[i]);
 	}
 	plan->agreed = plan->count;
 	return 0;

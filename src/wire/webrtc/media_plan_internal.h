@@ -84,6 +84,9 @@ void actr__plan_roll_back(struct actr__media_plan *plan);
 /* The peer's answer to our offer. ACTR_E_PROTOCOL when it does not fit it. */
 int actr__plan_take_answer(struct actr__media_plan *plan, const struct actr__sdp *answer,
 			   actr_error *err);
+/* ACTR_E_PROTOCOL, ACTR_E_TOO_LARGE. */
+int actr__plan_can_answer(const struct actr__media_plan *plan, const struct actr__sdp *offer,
+			  actr_error *err);
 /* The peer's offer: what is agreed when our answer, actr__plan_describe()'s, leaves. */
 int actr__plan_take_offer(struct actr__media_plan *plan, const struct actr__sdp *offer,
 			  actr_error *err);

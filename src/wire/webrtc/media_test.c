@@ -265,6 +265,63 @@ static void an_unusable_answer_refuses_the_track_and_the_wire_lives(void **st)
 	world_send(w, &w->a, 0, "ping", 4);
 }
 
+static bool b_was_offered_or_refused(struct world *w)
+{
+	return w->b.media_offers_seen >= expected;
+}
+
+static bool drops_a_section(struct world *w, struct side *from, struct actr__signal *signal)
+{
+	char *video = strstr(signal->text, "m=video");
+
+	(void)w;
+	(void)from;
+	if (signal->kind == ACTR__SIGNAL_RENEGOTIATION_OFFER && video)
+		*video = 0;
+	return true;
+}
+
+static void an_offer_that_lacks_a_section_is_refused_and_the_wire_lives(void **st)
+{
+	struct world *w = *st;
+
+	world_connect(w);
+	(void)add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	w->filter = drops_a_section;
+	(void)add(&w->a, "voice", ACTR_CODEC_OPUS);
+	until(w, b_was_offered_or_refused, 2);
+	world_pass(w, 2);
+	assert_true(both_open(w));
+	assert_int_equal(w->b.gone, 0);
+	assert_int_equal(w->a.active, 1);
+}
+
+/* A number of SRTP used twice under one key gives the keystream away (RFC 3711 9.1). */
+static void a_track_that_is_taken_again_never_repeats_a_sequence_number(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *a, *b;
+	uint16_t sequence;
+
+	w->filter = NULL;
+	world_connect(w);
+	a = add(&w->a, "of-a", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, a, ACTR_CODEC_VP8, 30000);
+	sequence = actr__rtp_sender_sequence(a->sender);
+	inner(&w->b)->media->plan.takes_samples = false;
+	b = add(&w->b, "of-b", ACTR_CODEC_VP8);
+	until(w, a_is_refused, 1);
+	assert_null(a->sender);
+	inner(&w->b)->media->plan.takes_samples = true;
+	(void)add(&w->b, "another", ACTR_CODEC_OPUS);
+	until(w, a_is_active, 2);
+	assert_int_equal(actr__rtp_sender_sequence(a->sender), sequence);
+	deliver(w, &w->a, a, ACTR_CODEC_VP8, 30000);
+	deliver(w, &w->b, b, ACTR_CODEC_VP8, 30000);
+}
+
 /* --- feedback --- */
 
 static void a_key_frame_request_reaches_the_sender(void **st)
@@ -522,6 +579,8 @@ int main(void)
 		TEST(ids_are_unique_and_tokens_and_bounded),
 		TEST(a_peer_that_takes_no_samples_refuses_and_the_wire_lives),
 		TEST(an_unusable_answer_refuses_the_track_and_the_wire_lives),
+		TEST(an_offer_that_lacks_a_section_is_refused_and_the_wire_lives),
+		TEST(a_track_that_is_taken_again_never_repeats_a_sequence_number),
 		TEST(a_key_frame_request_reaches_the_sender),
 		TEST(tracks_added_during_an_ice_restart_become_active),
 		TEST(a_restart_offer_wins_over_one_about_tracks),

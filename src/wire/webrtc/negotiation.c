@@ -148,8 +148,14 @@ void actr__webrtc_negotiation_run(struct wire_webrtc *w)
 	actr__buf_init(&out, ACTR__SDP_MAX);
 	rc = w->owed == OWE_ANSWER ? write_answer(w, &out, &err) : write_offer(w, &out, &err);
 	actr__buf_done(&out);
-	if (rc < 0)
+	if (rc == 0)
+		return;
+	if (w->owed != OWE_MEDIA_OFFER) {
 		actr__webrtc_fail(w, &err);
+		return;
+	}
+	w->owed = OWE_NOTHING;
+	actr__media_on_refused(w->media); /* and tried again later */
 }
 
 void actr__webrtc_on_local(struct wire_webrtc *w, struct link *link)
@@ -300,6 +306,8 @@ static int answer(struct wire_webrtc *w, const struct actr__signal *offer,
 		  const struct actr__sdp *sdp, bool renew, actr_error *err)
 {
 	ACTR_TRY(check(w, sdp, err));
+	if (w->media)
+		ACTR_TRY(actr__plan_can_answer(&w->media->plan, sdp, err));
 	ACTR_TRY(keep_offer(w, offer, err));
 	if (renew)
 		ACTR_TRY(renew_link(w, false, err));
