@@ -2,8 +2,10 @@
  * actrd: options, signals, the ready line.
  *
  * What is not safe is refused, not warned about: --dev away from loopback, and a public address
- * without TLS unless --insecure says that something in front of us has it.
+ * without TLS unless --insecure says that something in front of us has it. So is a --public address
+ * that leads nowhere; who listens on all addresses and names none is known by one of its own.
  */
+#include "address.h"
 #include "admin.h"
 #include "server.h"
 
@@ -33,6 +35,7 @@ static const char help[] =
 	"  --db FILE                keep serials, keys, realms and access rows in this SQLite "
 	"file\n"
 	"  --listen HOST:PORT       default 127.0.0.1:8080; port 0 picks a free one\n"
+	"  --public HOST            name or address in the ready line, e.g. behind a proxy\n"
 	"  --cert FILE --key FILE   TLS: certificate chain and private key (PEM)\n"
 	"  --insecure               serve another address than loopback without TLS\n"
 	"  --credential-ttl S       life of a credential, default 3600\n"
@@ -47,6 +50,7 @@ static const char help[] =
 struct arguments {
 	struct server_options server;
 	char host[64];
+	const char *public_host; /* or NULL */
 	bool insecure, verbose;
 };
 
@@ -111,6 +115,7 @@ enum {
 	OPTION_DEV = 256,
 	OPTION_DB,
 	OPTION_LISTEN,
+	OPTION_PUBLIC,
 	OPTION_CERT,
 	OPTION_KEY,
 	OPTION_INSECURE,
@@ -130,6 +135,7 @@ static const struct option long_options[] = {
 	{"dev", no_argument, NULL, OPTION_DEV},
 	{"db", required_argument, NULL, OPTION_DB},
 	{"listen", required_argument, NULL, OPTION_LISTEN},
+	{"public", required_argument, NULL, OPTION_PUBLIC},
 	{"cert", required_argument, NULL, OPTION_CERT},
 	{"key", required_argument, NULL, OPTION_KEY},
 	{"insecure", no_argument, NULL, OPTION_INSECURE},
@@ -170,6 +176,8 @@ static const char **text_of(struct arguments *out, int option)
 	switch (option) {
 	case OPTION_DB:
 		return &out->server.db;
+	case OPTION_PUBLIC:
+		return &out->public_host;
 	case OPTION_CERT:
 		return &out->server.cert_file;
 	case OPTION_KEY:
@@ -232,6 +240,10 @@ static int check_arguments(struct arguments *out)
 		return complain("%s", "give --dev or --db FILE");
 	if (!server->cert_file != !server->key_file)
 		return complain("%s", "--cert and --key go together");
+	if (out->public_host && (!out->public_host[0] || address_is_unroutable(out->public_host)))
+		return complain("nodes cannot reach --public `%s`: give a name, or an address that "
+				"leads here",
+				out->public_host);
 	if (is_loopback(out->host))
 		return 0;
 	if (server->hub.dev)
@@ -290,10 +302,15 @@ static int watch_signals(struct program *program, actr_error *err)
 
 static void print_ready(const struct arguments *arguments, uint16_t port)
 {
-	bool v6 = strchr(arguments->host, ':') != NULL;
+	const char *host = arguments->public_host ? arguments->public_host : arguments->host;
+	char own[64];
+	bool v6;
 
+	if (address_is_wildcard(host))
+		host = address_own(host, own, sizeof own);
+	v6 = strchr(host, ':') != NULL;
 	printf("ready %s://%s%s%s:%u" SERVER_PATH "\n", arguments->server.cert_file ? "wss" : "ws",
-	       v6 ? "[" : "", arguments->host, v6 ? "]" : "", port);
+	       v6 ? "[" : "", host, v6 ? "]" : "", port);
 	fflush(stdout);
 }
 

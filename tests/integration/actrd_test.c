@@ -201,6 +201,47 @@ static void a_drain_closes_connections_with_1001_and_ends_with_status_0(void **s
 	client_done(&client);
 }
 
+static void defect_68_a_server_on_all_addresses_names_one_that_leads_to_it(void **state)
+{
+	char db[256];
+	const char *args[] = {"--db", db, "--listen", "0.0.0.0:0", "--insecure", "--no-stun", NULL};
+	struct process server = {0};
+	struct client client;
+
+	(void)state;
+	snprintf(db, sizeof db, "%s/all.db", temp_dir());
+	process_start(&server, "actrd", args);
+	assert_null(strstr(server.ready, "0.0.0.0"));
+	client_open(&client, server.ready);
+	client_done(&client);
+	assert_int_equal(process_end(&server, SIGTERM), 0);
+}
+
+static void defect_68_a_public_address_that_leads_nowhere_is_refused(void **state)
+{
+	static const char *const hosts[] = {"0.0.0.0", "::", "239.1.1.1", ""};
+	char command[600];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		char line[200] = "";
+		FILE *said;
+		int status;
+
+		snprintf(command, sizeof command,
+			 "'%s/actrd' --dev --listen 127.0.0.1:0 --public '%s' 2>&1",
+			 getenv("ACTR_BIN"), hosts[i]);
+		said = popen(command, "r");
+		assert_non_null(said);
+		assert_non_null(fgets(line, sizeof line, said));
+		while (fgets(command, sizeof command, said))
+			;
+		status = pclose(said);
+		assert_int_equal(WEXITSTATUS(status), 2);
+		assert_non_null(strstr(line, "nodes cannot reach --public"));
+	}
+}
+
 static void five_malformed_messages_are_each_answered_and_then_the_connection_ends(void **state)
 {
 	static const char *const args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
@@ -295,6 +336,8 @@ int main(void)
 		cmocka_unit_test(a_drain_closes_connections_with_1001_and_ends_with_status_0),
 		cmocka_unit_test(
 			five_malformed_messages_are_each_answered_and_then_the_connection_ends),
+		cmocka_unit_test(defect_68_a_server_on_all_addresses_names_one_that_leads_to_it),
+		cmocka_unit_test(defect_68_a_public_address_that_leads_nowhere_is_refused),
 		cmocka_unit_test(a_restart_keeps_the_keys_and_never_repeats_a_serial),
 		cmocka_unit_test(the_udp_port_answers_stun),
 	};

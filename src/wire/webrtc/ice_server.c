@@ -1,5 +1,6 @@
 #include "wire/webrtc/ice_server_internal.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -8,6 +9,8 @@ int actr__ice_server_parse(const char *url, struct actr__ice_server *ret, actr_e
 	const char *at = url ? strchr(url, ':') : NULL, *query, *colon, *host_end;
 	size_t scheme = at ? (size_t)(at - url) : 0, size;
 	unsigned long port = 3478;
+	struct in6_addr v6;
+	struct in_addr v4;
 
 	if (scheme != 4 || (strncasecmp(url, "stun", 4) && strncasecmp(url, "turn", 4)))
 		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
@@ -32,6 +35,13 @@ int actr__ice_server_parse(const char *url, struct actr__ice_server *ret, actr_e
 	    !actr__copy_text(ret->host, sizeof ret->host, actr__bytes(at, (size_t)(host_end - at))))
 		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "ICE server \"%.100s\" has no host",
 				 url);
+	if (inet_pton(AF_INET, ret->host, &v4) == 1
+		    ? v4.s_addr == htonl(INADDR_ANY)
+		    : inet_pton(AF_INET6, ret->host, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6))
+		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT,
+				 "ICE server \"%.100s\": nobody can reach %s, which means every "
+				 "address of a machine",
+				 url, ret->host);
 	if (colon) {
 		char *end;
 

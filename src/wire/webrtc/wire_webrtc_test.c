@@ -318,6 +318,27 @@ static void a_turns_url_is_refused_with_words(void **st)
 	assert_non_null(strstr(err.message, "credential"));
 }
 
+static void defect_68_an_ice_server_at_an_unroutable_address_is_refused(void **st)
+{
+	static const char *const urls[] = {"stun:0.0.0.0:3478", "stun:[::]:3478", "stun:0.0.0.0"};
+	struct world *w = *st;
+	struct actr__webrtc_options options = w->options;
+	static const struct actr__wire_events none;
+	struct actr__wire *wire = NULL;
+
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+		actr_ice_server server = {.url = urls[i]};
+		actr_error err = ACTR_ERROR_INIT;
+
+		options.ice_servers = &server;
+		options.ice_server_count = 1;
+		assert_int_equal(
+			actr__webrtc_dial(w->engine, &options, &none, NULL, 1, &wire, &err),
+			ACTR_E_INVALID_ARGUMENT);
+		assert_non_null(strstr(err.message, "nobody can reach"));
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -339,6 +360,7 @@ int main(void)
 		TEST(defect_49_an_unanswered_offer_times_out_with_its_reason),
 		TEST(a_second_engine_is_refused),
 		TEST(a_turns_url_is_refused_with_words),
+		TEST(defect_68_an_ice_server_at_an_unroutable_address_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("wire_webrtc", tests, NULL, NULL);
