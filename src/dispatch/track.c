@@ -220,6 +220,17 @@ static void on_close_posted(struct actr__task *task)
 	track_unref(t); /* the user's */
 }
 
+/* Lock of the media. Closed by its user, though the loop has not seen it yet. */
+static bool is_closed(actr_track *t)
+{
+	bool closed;
+
+	pthread_mutex_lock(&t->lock);
+	closed = t->closed;
+	pthread_mutex_unlock(&t->lock);
+	return closed;
+}
+
 static bool same_track(const actr_track *a, const actr_track *b)
 {
 	if (strcmp(a->id, b->id) != 0 ||
@@ -236,7 +247,9 @@ static int enlist(actr_track *t, actr_error *err)
 	pthread_mutex_lock(&media->lock);
 	actr__list_each(link, &media->tracks)
 	{
-		if (same_track(t, container_of(link, actr_track, link)))
+		actr_track *other = container_of(link, actr_track, link);
+
+		if (same_track(t, other) && !is_closed(other))
 			rc = ACTR_E_ALREADY_EXISTS;
 	}
 	if (media->closed)
