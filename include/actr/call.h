@@ -65,11 +65,17 @@ typedef struct actr_call_options {
 	size_t size;		/* sizeof(actr_call_options) */
 	int64_t timeout_ms;	/* over discovery, connecting, retry and waiting; 0: the default */
 	const actr_ctx *parent; /* nested call: not longer than the parent, same trace; or NULL */
+	/*
+	 * W3C Trace Context of a span of the host's, instead of the parent's; copied. NULL, or not
+	 * valid: the parent's, or a trace of its own when tracing is on (docs/tracing.md).
+	 */
+	const char *traceparent;
+	const char *tracestate;
 } actr_call_options;
 
 #define ACTR_CALL_OPTIONS_INIT                                                                     \
 	{                                                                                          \
-		sizeof(actr_call_options), 0, NULL                                                 \
+		sizeof(actr_call_options), 0, NULL, NULL, NULL                                     \
 	}
 
 /*

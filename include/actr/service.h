@@ -59,6 +59,12 @@ ACTR_API const actr_id *actr_ctx_caller(const actr_ctx *ctx);
 ACTR_API const char *actr_ctx_request_id(const actr_ctx *ctx);
 /* 32 hex digits of the W3C trace id, or the request id when the caller sent no trace. */
 ACTR_API const char *actr_ctx_trace_id(const actr_ctx *ctx);
+/*
+ * W3C Trace Context for what the handler asks of others than actors: with tracing on, of the
+ * request's own span, else as it came. NULL when there is none, or memory is exhausted.
+ */
+ACTR_API const char *actr_ctx_traceparent(const actr_ctx *ctx);
+ACTR_API const char *actr_ctx_tracestate(const actr_ctx *ctx);
 /* Milliseconds left for this request; -1 when it has no deadline (a tell). */
 ACTR_API int64_t actr_ctx_deadline_ms(const actr_ctx *ctx);
 /* Delivered again after a crash: it may have been handled before. */

@@ -122,6 +122,9 @@ void call_end(actr_call *call, int result, const actr_error *err)
 		call->error.code = result;
 	}
 	count_end(ep, call);
+	if (call->span)
+		call->span =
+			actr__span_end(ep->tracer, call->span, result < 0 ? &call->error : NULL);
 	atomic_store_explicit(&call->state, CALL_DONE, memory_order_release);
 	actr__list_push(&ep->ended, &call->link);
 	actr__loop_defer(ep->loop, &ep->tell_ended);
@@ -161,6 +164,19 @@ static void end_by_error_answer(actr_call *call, const struct actr__envelope *e)
 	call_end(call, code, &err);
 }
 
+static void log_bad_answer(const actr_call *call)
+{
+	char trace_id[33];
+	struct actr__log_ids ids = {.request_id = call->request_id};
+
+	if (call->traceparent[0]) {
+		snprintf(trace_id, sizeof trace_id, "%.32s", call->traceparent + 3);
+		ids.trace_id = trace_id;
+	}
+	ACTR_LOG_IDS(ACTR_LOG_ERROR, 7, "protocol_error", &ids, "what=bad_answer route_key=%s",
+		     call->method->route_key);
+}
+
 static void on_pending_end(struct actr__pending *pending, struct actr__msg *answer,
 			   const actr_error *err)
 {
@@ -172,9 +188,7 @@ static void on_pending_end(struct actr__pending *pending, struct actr__msg *answ
 	}
 	call->answer = answer;
 	if (answer->envelope.has_error == answer->envelope.has_payload) {
-		ACTR_LOG_IDS(ACTR_LOG_ERROR, 7, "protocol_error",
-			     &(struct actr__log_ids){.request_id = call->request_id},
-			     "what=bad_answer route_key=%s", call->method->route_key);
+		log_bad_answer(call);
 		fail(call, ACTR_E_DECODE, "the answer has neither or both of payload and error");
 	} else if (answer->envelope.has_error) {
 		end_by_error_answer(call, &answer->envelope);
@@ -271,6 +285,8 @@ static void on_resolved(struct actr__resolve *resolve, const actr_id *id, const 
 		return;
 	}
 	call->peer = *id;
+	actr__span_found(call->span);
+	actr__span_set_peer(call->span, id);
 	send_to_actor(call);
 }
 
@@ -282,6 +298,8 @@ static void resolve(actr_call *call)
 	call->resolving = true;
 	call->resolve.type = &call->peer.type;
 	call->resolve.on_done = on_resolved;
+	call->resolve.traceparent = call->traceparent[0] ? call->traceparent : NULL;
+	call->resolve.tracestate = call->tracestate;
 	ep->ops->resolve(ep, &call->resolve);
 }
 
@@ -343,6 +361,23 @@ static void begin(actr_call *call)
 	}
 }
 
+/* From here on the call's traceparent is its own span's. Apart, since it is off most of the time.
+ */
+static __attribute__((noinline)) void begin_span(actr_call *call, struct actr__tracer *tracer)
+{
+	struct actr__span_start start = {
+		.kind = call->kind == CALL_TELL ? ACTR__SPAN_PRODUCER : ACTR__SPAN_CLIENT,
+		.route_key = actr__text(call->method->route_key),
+		.request_id = actr__text(call->request_id),
+		.traceparent = actr__text(call->traceparent),
+		.tracestate = actr__text(call->tracestate),
+	};
+
+	call->span = actr__span_begin(tracer, &start, call->traceparent);
+	if (call->dest_kind == ACTR_DEST_ACTOR)
+		actr__span_set_peer(call->span, &call->peer);
+}
+
 static void start_on_loop(actr_call *call)
 {
 	struct actr__endpoint *ep = call->ref->endpoint;
@@ -355,6 +390,8 @@ static void start_on_loop(actr_call *call)
 	if (call->parent_deadline_ns && call->parent_deadline_ns < call->deadline_ns)
 		call->deadline_ns = call->parent_deadline_ns;
 	actr__timer_init(&call->timer, on_deadline);
+	if (ep->tracer && call->kind <= CALL_TELL)
+		begin_span(call, ep->tracer);
 	if (ep->closing) {
 		fail(call, ACTR_E_UNAVAILABLE, "the node is shutting down");
 		return;

@@ -31,18 +31,37 @@ static int call_alloc(actr_ref *ref, size_t payload_size, actr_call **ret_call, 
 	return 0;
 }
 
+/* What is not a trace context is not passed on. */
+static void set_trace(actr_call *call, const char *traceparent, actr_bytes tracestate)
+{
+	char state[ACTR__TRACESTATE_SIZE];
+	struct actr__trace trace;
+	size_t size;
+
+	if (!actr__trace_parse(actr__text(traceparent), &trace))
+		return;
+	actr__trace_format(&trace, call->traceparent);
+	size = actr__tracestate_copy(tracestate, state);
+	if (size)
+		call->tracestate = actr__arena_strndup(&call->arena, state, size);
+}
+
 /* Not longer than the parent's request, and in the same trace. */
 static void inherit(actr_call *call, const actr_ctx *parent)
 {
-	const struct actr__request *r = request_of_ctx(parent);
+	struct actr__request *r = request_of_ctx(parent);
 
 	call->parent_deadline_ns = r->deadline_ns;
-	if (!actr__traceparent_valid(r->traceparent) ||
-	    !actr__copy_text(call->traceparent, sizeof call->traceparent, r->traceparent))
+	set_trace(call, request_traceparent(r), request_tracestate(r));
+}
+
+/* Options of a program that was built before they had a trace. */
+static void take_trace(actr_call *call, const actr_call_options *o)
+{
+	if (o->size < sizeof *o || !actr__traceparent_valid(actr__text(o->traceparent)))
 		return;
-	if (r->tracestate.size)
-		call->tracestate =
-			actr__arena_strndup(&call->arena, r->tracestate.data, r->tracestate.size);
+	call->tracestate = NULL;
+	set_trace(call, o->traceparent, actr__text(o->tracestate));
 }
 
 int actr_call_new(actr_ref *ref, const actr_dest *dest, const actr_method *method,
@@ -71,6 +90,8 @@ int actr_call_new(actr_ref *ref, const actr_dest *dest, const actr_method *metho
 		options && options->timeout_ms ? options->timeout_ms : ACTR_CALL_TIMEOUT_MS;
 	if (options && options->parent)
 		inherit(call, options->parent);
+	if (options)
+		take_trace(call, options);
 	if (ret_payload)
 		*ret_payload = call->payload;
 	*ret_call = call;

@@ -23,6 +23,7 @@
 #include "loop/loop.h"
 #include "mailbox/mailbox.h"
 #include "protocol/protocol.h"
+#include "trace/trace.h"
 
 struct actr__endpoint;
 struct actr__dispatcher;
@@ -32,8 +33,9 @@ struct actr__request;
 
 /* A type's actor, asked for by a call to ACTR_DEST_TYPE; embedded in the call. */
 struct actr__resolve {
-	struct actr__list link; /* the resolver's */
-	const actr_type *type;	/* the asker's, stays */
+	struct actr__list link;		      /* the resolver's */
+	const actr_type *type;		      /* the asker's, stays */
+	const char *traceparent, *tracestate; /* the same; or NULL */
 	void (*on_done)(struct actr__resolve *resolve, const actr_id *id, const actr_error *err);
 };
 
@@ -58,6 +60,7 @@ struct actr__endpoint {
 	struct actr__gate *gate;	      /* loop; NULL before and after the network's life */
 	struct actr__dispatcher *local;	      /* const after init; NULL: no workload */
 	struct actr__dispatcher *shell;	      /* const after init; or NULL */
+	struct actr__tracer *tracer;	      /* loop; NULL: nothing is traced */
 	pthread_mutex_t id_lock;
 	actr_id id;			  /* lock: id_lock */
 	struct actr__list calls;	  /* loop: running */
@@ -66,7 +69,8 @@ struct actr__endpoint {
 	bool closing;			  /* loop: no new calls */
 	struct actr__call_stats stats;	  /* loop */
 	atomic_uint posted;		  /* atomic: calls on their way to the loop */
-	/* atomic: those that `posted` had no room for, by whether they were tells; not in `stats` */
+	/* atomic: those that `posted` had no room for, by whether they were tells; not in `stats`
+	 */
 	atomic_ullong refused[2];
 	struct actr__streams streams;
 	struct actr__media media;

@@ -60,6 +60,7 @@ struct actr_call {
 	struct actr__request *request;	/* loop: its request in process */
 	unsigned attempts;		/* loop: of an ACTR_DEST_TYPE */
 	bool resolving;			/* loop */
+	struct actr__span *span;	/* loop; NULL: not traced, or not sampled */
 	struct chunk_sending chunk;
 
 	sem_t done;		  /* any thread */
@@ -75,7 +76,8 @@ struct actr_call {
 	actr_id peer;	  /* the destination; for ACTR_DEST_TYPE its type, then who was found */
 	actr_error error; /* const after done; filled when result < 0 */
 	char request_id[ACTR_UUID_SIZE]; /* const after start; "" in process */
-	char traceparent[56];		 /* const after init; "" for none */
+	/* The caller's until the start, then the call's own; "" for none. */
+	char traceparent[ACTR__TRACEPARENT_SIZE];
 	_Alignas(16) uint8_t first[192]; /* of the arena */
 };
 
@@ -134,6 +136,7 @@ struct actr__request {
 	uint64_t start_ns;     /* 0: its time is not measured */
 	bool tell, redelivered;
 	uint8_t lane;
+	struct actr__span *span; /* loop; NULL: not traced, or not sampled */
 	struct actr__mail *mail; /* loop; or NULL */
 	actr_call *call;	 /* loop; of a call in process, referenced; or NULL */
 	int (*hook)(void *self, actr_ctx *ctx);
@@ -161,6 +164,8 @@ struct actr__request {
 	int handler_code;
 	char request_id_text[ACTR__REQUEST_ID_MAX + 1];
 	char trace_id[33];
+	/* Of its own span, const for the handler; or a copy of what came, for the handler alone. */
+	char own_traceparent[ACTR__TRACEPARENT_SIZE];
 	struct actr__arena arena;
 	_Alignas(16) uint8_t first[768];
 };
@@ -185,6 +190,10 @@ static inline actr_reply *reply_of(struct actr__request *request)
 	return (actr_reply *)(void *)request;
 }
 
+/* For what the handler calls: "" for none. The handler's thread. */
+const char *request_traceparent(struct actr__request *request);
+/* The state that came with it; empty without a valid parent. */
+actr_bytes request_tracestate(const struct actr__request *request);
 /* A fresh request of the dispatcher, in flight, two references (handler and token). */
 struct actr__request *request_new(struct actr__dispatcher *dispatcher);
 /* Handler thread: dispatch it, deal with the result, drop the handler's reference. */

@@ -57,7 +57,7 @@ struct actr__request *request_new(struct actr__dispatcher *d)
 	r->dispatcher = d;
 	r->refs = 2;
 	actr__timer_init(&r->timer, on_deadline);
-	r->request_id_text[0] = r->trace_id[0] = 0;
+	r->request_id_text[0] = r->trace_id[0] = r->own_traceparent[0] = 0;
 	actr__arena_init(&r->arena, r->first, sizeof r->first, ARENA_LIMIT);
 	actr__list_push(&d->in_flight, &r->link);
 	d->in_flight_count++;
@@ -125,9 +125,16 @@ static __attribute__((noinline)) void log_handling(struct actr__request *r)
 /* The handler may still run on its thread and use the context: nothing of it is written here. */
 static __attribute__((noinline)) void log_handled(const struct actr__request *r)
 {
-	struct actr__log_ids ids = {
-		.request_id = r->request_id_text[0] ? r->request_id_text : NULL};
-	char route[68];
+	struct actr__log_ids ids = {.request_id =
+					    r->request_id_text[0] ? r->request_id_text : NULL};
+	char route[68], trace_id[33];
+	actr_bytes trace = r->dispatcher->options.endpoint->tracer ? actr__text(r->own_traceparent)
+								   : r->traceparent;
+
+	if (actr__traceparent_valid(trace)) {
+		snprintf(trace_id, sizeof trace_id, "%.32s", (const char *)trace.data + 3);
+		ids.trace_id = trace_id;
+	}
 
 	ACTR_LOG_IDS(ACTR_LOG_DEBUG, 0, "request", &ids, "what=handled route_key=%s",
 		     actr__log_quote(r->route_key.data, r->route_key.size, route, sizeof route));
@@ -143,6 +150,13 @@ static void log_failure(struct actr__request *r, const actr_error *err)
 		     "route_key=%s code=%s cause=\"%s\"",
 		     actr__log_quote(r->route_key.data, r->route_key.size, route, sizeof route),
 		     actr_error_name(r->code), err->message);
+}
+
+/* Before the answer leaves, so that it lies within the caller's. */
+static void end_span(struct actr__request *r, const actr_error *err)
+{
+	if (r->span)
+		r->span = actr__span_end(r->dispatcher->options.endpoint->tracer, r->span, err);
 }
 
 static void count(struct actr__request *r)
@@ -230,6 +244,7 @@ static __attribute__((noinline)) void answer_failure(struct actr__request *r)
 
 	describe(r, &err);
 	log_failure(r, &err);
+	end_span(r, &err);
 	answer(r, &err);
 }
 
@@ -239,10 +254,12 @@ static void finish(struct actr__request *r)
 	actr__timer_stop(r->dispatcher->options.endpoint->loop, &r->timer);
 	if (!r->hook)
 		count(r);
-	if (r->code < 0)
+	if (r->code < 0) {
 		answer_failure(r);
-	else
+	} else {
+		end_span(r, NULL);
 		answer(r, NULL);
+	}
 	if (r->code >= 0 && logs_steps(r))
 		log_handled(r);
 	if (r->on_hook_done)
@@ -396,12 +413,32 @@ static void on_worker(struct worker_job *job)
 	actr__loop_post(r->dispatcher->options.endpoint->loop, &r->returned_task);
 }
 
+/* Apart, since it is off most of the time. */
+static __attribute__((noinline)) void begin_span(struct actr__request *r,
+						 struct actr__tracer *tracer)
+{
+	struct actr__span_start start = {
+		.kind = r->tell ? ACTR__SPAN_CONSUMER : ACTR__SPAN_SERVER,
+		.route_key = r->route_key,
+		.request_id = r->request_id,
+		.traceparent = r->traceparent,
+		.tracestate = r->tracestate,
+		.redelivered = r->redelivered,
+	};
+
+	r->span = actr__span_begin(tracer, &start, r->own_traceparent);
+	actr__span_set_peer(r->span, r->caller);
+}
+
 void request_run(struct actr__request *r)
 {
 	struct actr__dispatcher *d = r->dispatcher;
 	struct actr__loop *loop = d->options.endpoint->loop;
+	struct actr__tracer *tracer = d->options.endpoint->tracer;
 	int rc;
 
+	if (tracer && !r->hook)
+		begin_span(r, tracer);
 	if (!r->hook && (d->stats.dispatched++ % TIMED_OF == 0 || d->worker))
 		r->start_ns = actr__clock_monotonic_ns();
 	if (logs_steps(r))
@@ -477,74 +514,4 @@ int actr_reply_fault(actr_reply *reply, const char *message)
 	(void)actr_reply_error(reply, ACTR_E_FAULT, "Handler panicked: %s",
 			       message ? message : "Unknown panic payload");
 	return settle_by_user(r, ACTR_E_FAULT);
-}
-
-/* --- the public context --- */
-
-const actr_id *actr_ctx_self(const actr_ctx *ctx)
-{
-	struct actr__request *r = request_of_ctx(ctx);
-	actr_id *id = actr__arena_alloc(&r->arena, sizeof *id);
-
-	if (!id)
-		return NULL;
-	*id = actr__endpoint_id(r->dispatcher->options.endpoint);
-	return id;
-}
-
-const actr_id *actr_ctx_caller(const actr_ctx *ctx)
-{
-	return request_of_ctx(ctx)->caller;
-}
-
-const char *actr_ctx_request_id(const actr_ctx *ctx)
-{
-	struct actr__request *r = request_of_ctx(ctx);
-
-	if (!r->request_id_text[0] && r->request_id.size)
-		(void)actr__copy_text(r->request_id_text, sizeof r->request_id_text, r->request_id);
-	else if (!r->request_id_text[0] && actr__uuid4(r->request_id_text) < 0)
-		memcpy(r->request_id_text, "local", sizeof "local");
-	return r->request_id_text;
-}
-
-const char *actr_ctx_trace_id(const actr_ctx *ctx)
-{
-	struct actr__request *r = request_of_ctx(ctx);
-
-	if (!actr__traceparent_valid(r->traceparent))
-		return actr_ctx_request_id(ctx);
-	memcpy(r->trace_id, r->traceparent.data + 3, 32); /* "00-" trace id "-" … */
-	r->trace_id[32] = 0;
-	return r->trace_id;
-}
-
-int64_t actr_ctx_deadline_ms(const actr_ctx *ctx)
-{
-	struct actr__request *r = request_of_ctx(ctx);
-	uint64_t now = actr__clock_monotonic_ns();
-
-	if (!r->deadline_ns)
-		return -1;
-	return r->deadline_ns > now ? (int64_t)((r->deadline_ns - now) / 1000000) : 0;
-}
-
-bool actr_ctx_is_redelivered(const actr_ctx *ctx)
-{
-	return request_of_ctx(ctx)->redelivered;
-}
-
-bool actr_ctx_is_tell(const actr_ctx *ctx)
-{
-	return request_of_ctx(ctx)->tell;
-}
-
-actr_ref *actr_ctx_ref(const actr_ctx *ctx)
-{
-	return request_of_ctx(ctx)->dispatcher->options.ref;
-}
-
-void *actr_ctx_alloc(actr_ctx *ctx, size_t size)
-{
-	return actr__arena_alloc(&request_of_ctx(ctx)->arena, size);
 }

@@ -50,6 +50,8 @@ bool actr__trace_parse(actr_bytes text, struct actr__trace *ret)
 	    !get_hex(at + 36, 8, t.span_id) || !get_hex(at + 53, 1, &t.flags) ||
 	    is_zero(t.trace_id, 16) || is_zero(t.span_id, 8))
 		return false;
+	if (version)
+		t.flags &= ACTR__TRACE_SAMPLED; /* what the others mean is not known */
 	*ret = t;
 	return true;
 }
@@ -63,14 +65,12 @@ bool actr__traceparent_valid(actr_bytes text)
 
 void actr__trace_format(const struct actr__trace *trace, char out[ACTR__TRACEPARENT_SIZE])
 {
-	uint8_t flags = trace->flags & ACTR__TRACE_SAMPLED; /* of version 00 there is no other */
-
 	memcpy(out, "00-", 3);
 	actr__hex(trace->trace_id, 16, out + 3);
 	out[35] = '-';
 	actr__hex(trace->span_id, 8, out + 36);
 	out[52] = '-';
-	actr__hex(&flags, 1, out + 53);
+	actr__hex(&trace->flags, 1, out + 53);
 }
 
 /* --- tracestate --- */

@@ -39,10 +39,12 @@ static int make_ids(const struct actr__tracer *tracer, const struct actr__trace 
 		memcpy(ret->trace_id, bytes + 8, 16);
 		ret->trace_id[15] |= is_zero(ret->trace_id, 16);
 	}
+	ret->flags = parent ? parent->flags : 0;
 	if (parent && !tracer->options.ignore_parent)
-		ret->flags = parent->flags & ACTR__TRACE_SAMPLED;
-	else
-		ret->flags = chosen(tracer, ret) ? ACTR__TRACE_SAMPLED : 0;
+		return 0;
+	ret->flags = (uint8_t)(ret->flags & ~ACTR__TRACE_SAMPLED);
+	if (chosen(tracer, ret))
+		ret->flags |= ACTR__TRACE_SAMPLED;
 	return 0;
 }
 
