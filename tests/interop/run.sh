@@ -32,7 +32,7 @@ only=("$@")
 export RUST_LOG=${RUST_LOG:-warn}
 passed=0 failed=0
 logs=$(mktemp -d /tmp/actr-interop.XXXXXX)
-declare -A pid_of out_of ready_of # of the programs in the background, by name
+declare -A pid_of in_of out_of ready_of # of the programs in the background, by name
 finish() {
 	for name in "${!pid_of[@]}"; do kill -TERM "${pid_of[$name]}" 2>/dev/null || true; done
 	wait
@@ -41,13 +41,15 @@ finish() {
 trap finish EXIT
 
 # start NAME COMMAND...: run it in the background; ${ready_of[NAME]} is what follows "ready". What it
-# prints can be read from the descriptor ${out_of[NAME]}; what stands in $logs/NAME.in is its input.
+# prints can be read from the descriptor ${out_of[NAME]}, what it is to read is written to ${in_of[NAME]}.
 start() {
 	local name=$1 word rest
 	shift
 	rm -f "$logs/$name.out" "$logs/$name.in"
 	mkfifo "$logs/$name.out" "$logs/$name.in"
-	"$@" <>"$logs/$name.in" >"$logs/$name.out" 2>>"$logs/$name.err" &
+	exec {in}<>"$logs/$name.in" # both ends: writing never waits for a reader
+	in_of[$name]=$in
+	"$@" <&"$in" >"$logs/$name.out" 2>>"$logs/$name.err" &
 	pid_of[$name]=$!
 	exec {out}<"$logs/$name.out" # stays open, so that the program may go on printing
 	out_of[$name]=$out
@@ -60,14 +62,29 @@ start() {
 	ready_of[$name]=$rest
 }
 
+forget() {
+	local in=${in_of[$1]} out=${out_of[$1]}
+	exec {in}<&- {out}<&-
+	unset "pid_of[$1]"
+}
+
 # stop NAME [SIGNAL]: end it; prints how it ended when that was not in peace.
 stop() {
-	local pid=${pid_of[$1]} signal=${2-TERM} out=${out_of[$1]} status=0
-	unset "pid_of[$1]"
+	local pid=${pid_of[$1]} signal=${2-TERM} status=0
 	kill "-$signal" "$pid" 2>/dev/null || true
-	{ wait "$pid"; } 2>/dev/null || status=$?
-	exec {out}<&-
+	{
+		timeout 10 tail -s 0.05 --pid="$pid" -f /dev/null || kill -KILL "$pid"
+		wait "$pid" || status=$?
+	} 2>/dev/null
+	forget "$1"
 	[ "$signal" = KILL ] || [ "$status" -eq 0 ] || wrong "$1 ended with status $status"
+}
+
+# end NAME: stop it, after the checks that used it.
+end() {
+	complaints=() began_us=${EPOCHREALTIME/[.,]/}
+	stop "$1"
+	[ "${#complaints[@]}" -eq 0 ] || verdict "$1: ends in peace" ""
 }
 
 # lines NAME COUNT WORD: the rest of its next COUNT lines that begin with WORD, on one line.
@@ -99,7 +116,7 @@ config() {
 # wanted NAME: whether this check is to run; begins it.
 wanted() {
 	local word
-	complaints=() began_us=${EPOCHREALTIME/[.,]/}
+	complaints=() fields='' began_us=${EPOCHREALTIME/[.,]/}
 	for word in "${only[@]}"; do
 		[[ $1 != *"$word"* ]] || return 0
 	done
@@ -125,11 +142,12 @@ client() {
 # finish_client NAME: let a started client go on, and wait for its end.
 finish_client() {
 	local line
-	echo go >"$logs/$1.in"
+	echo go >&"${in_of[$1]}"
 	if read -r -t 60 line <&"${out_of[$1]}"; then fields=$line; else wrong "$1 does not end"; fi
 	while IFS= read -r line; do wrong "${line#interop: }"; done < <(grep '^interop: ' "$logs/$1.err")
 	wait "${pid_of[$1]}" || [ "${#complaints[@]}" -gt 0 ] || wrong "$1 ended with status $?"
-	unset "pid_of[$1]"
+	forget "$1"
+	mv "$logs/$1.err" "$logs/$((passed + failed + 1))-$1-$RANDOM.err"
 }
 
 # verdict NAME FIELDS
@@ -179,7 +197,7 @@ rust_check "chunks on lanes 2 and 3, by the wire" raw-stream --count 1000 --size
 rust_check "largest messages" large
 rust_check "errors come at once" fail
 rust_check "copies of a request" raw-duplicate
-stop c-service
+end c-service
 
 start rust-service "$rust" service "$rust_service"
 c_check "discovery and identity" discover --expect "${ready_of[rust-service]}"
@@ -194,7 +212,7 @@ c_check "chunks, lane 3" stream --lane 3 --count 1000 --size 1000
 c_check "largest messages" large
 c_check "no answer ends at the deadline" fail
 c_check "a late answer" late
-stop rust-service
+end rust-service
 
 # A service dies, others start it anew: whoever calls it finds the new one.
 name="C client, Rust service: killed and started anew"
@@ -216,6 +234,25 @@ if wanted "$name"; then
 	finish_client rust-client
 	stop c-service
 	verdict "$name" "$fields"
+fi
+
+# Both make their first call to the other at the same time: one connection, both are answered.
+name="both ways: first calls at the same time"
+if wanted "$name"; then
+	start c-service "$c" service "$c_service"
+	took=()
+	for round in 1 2 3 4 5 6 7 8; do
+		start rust-client "$rust" client "$rust_client" --mode glare
+		echo "${ready_of[rust-client]}" >&"${in_of[c-service]}"
+		echo go >&"${in_of[rust-client]}"
+		seen=$(lines c-service 1 called)
+		expect "round $round, our call" "glare" "${seen#* }"
+		lines rust-client 1 ready >/dev/null
+		finish_client rust-client
+		took+=("C ${seen%% *} $fields")
+	done
+	stop c-service
+	verdict "$name" "${took[*]}"
 fi
 
 # Requests that were not settled when the service died come again, in order; their callers get the

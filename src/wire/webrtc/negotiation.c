@@ -8,7 +8,8 @@
  * to handle.
  *
  * Glare (both offer at once): between two of ours the lower id keeps its offer and the other one
- * takes its own back; a peer of the original cannot take an offer back, so its offer always wins.
+ * takes its own back; a peer of the original cannot take an offer back, so its offer always wins
+ * (unless it answers ours as well: on_stale_answer()).
  * Later only the offerer writes restart offers, and the answerer asks for one: no glare there.
  *
  * Descriptions are written when the link knows its own credentials (on_local). The host candidates
@@ -407,14 +408,42 @@ static bool is_stale_answer(const struct wire_webrtc *w, const struct actr__sign
 	return signal->exchange_id && strcmp(signal->exchange_id, w->exchange) != 0;
 }
 
+static bool yielded_to_original(const struct wire_webrtc *w)
+{
+	return w->knows_peer && !w->peer_is_ours && !w->is_offerer &&
+	       w->wire.state == ACTR__WIRE_CONNECTING;
+}
+
+/*
+ * The original takes our offer while it writes its own: then it has two sessions, and keeps the one
+ * that it told us of last. An answer after its offer means that nobody waits for ours any more.
+ */
+static int on_stale_answer(struct wire_webrtc *w, const struct actr__signal *signal,
+			   actr_error *err)
+{
+	_cleanup_(actr__freep) struct actr__sdp *sdp = NULL;
+	actr_error why = ACTR_ERROR_INIT;
+
+	w->stale_answers++;
+	if (!yielded_to_original(w))
+		return 0;
+	sdp = actr__new0(struct actr__sdp);
+	if (!sdp)
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot read a session description");
+	ACTR_TRY(actr__sdp_parse(actr__text(signal->text), sdp, err));
+	if (sdp->session_id == w->remote_session)
+		return 0;
+	ACTR_FAIL(&why, ACTR_E_UNAVAILABLE, "the peer began two sessions at once");
+	actr__webrtc_fail(w, &why);
+	return 0;
+}
+
 static int on_description(struct wire_webrtc *w, const struct actr__signal *signal, actr_error *err)
 {
 	_cleanup_(actr__freep) struct actr__sdp *sdp = NULL;
 
-	if (signal->kind == ACTR__SIGNAL_ANSWER && is_stale_answer(w, signal)) {
-		w->stale_answers++;
-		return 0;
-	}
+	if (signal->kind == ACTR__SIGNAL_ANSWER && is_stale_answer(w, signal))
+		return on_stale_answer(w, signal, err);
 	sdp = actr__new0(struct actr__sdp);
 	if (!sdp)
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "cannot read a session description");

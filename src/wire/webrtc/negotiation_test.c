@@ -553,12 +553,46 @@ static void the_originals_offer_is_answered_section_by_section(void **st)
 	actr__free(w->filter_data);
 }
 
+static bool drop_all(struct world *w, struct side *from, struct actr__signal *signal)
+{
+	(void)w;
+	(void)from;
+	(void)signal;
+	return false;
+}
+
+static bool a_is_closed(struct world *w)
+{
+	return w->a.state_count && w->a.states[w->a.state_count - 1] == ACTR__WIRE_CLOSED;
+}
+
+static void defect_16_an_original_with_two_sessions_is_dialled_anew_at_once(void **st)
+{
+	struct world *w = *st;
+	char *text = actr__strdup(original_offer);
+	struct actr__signal signal = {
+		.kind = ACTR__SIGNAL_OFFER, .text = text, .sdp_mline_index = -1};
+
+	w->filter = drop_all;
+	world_dial(w, &w->a);
+	assert_int_equal(w->a.wire->ops->signal(w->a.wire, &signal, NULL), 0);
+	signal.kind = ACTR__SIGNAL_ANSWER; /* of the same session: a copy of something */
+	assert_int_equal(w->a.wire->ops->signal(w->a.wire, &signal, NULL), 0);
+	assert_int_not_equal(w->a.wire->state, ACTR__WIRE_CLOSED);
+	strstr(text, "8583916642111314755")[0] = '7';
+	assert_int_equal(w->a.wire->ops->signal(w->a.wire, &signal, NULL), 0);
+	world_wait(w, a_is_closed);
+	assert_int_equal(w->a.why.code, ACTR_E_UNAVAILABLE);
+	actr__free(text);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(defect_16_both_offer_at_once_and_the_lower_id_keeps_its_offer),
+		TEST(defect_16_an_original_with_two_sessions_is_dialled_anew_at_once),
 		TEST(in_glare_with_the_original_its_offer_wins_whatever_the_ids),
 		TEST(defect_42_an_answer_to_an_older_offer_is_ignored),
 		TEST(a_repeated_answer_changes_nothing),

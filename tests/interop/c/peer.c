@@ -2,19 +2,21 @@
  * interop_peer service CONFIG
  * interop_peer client CONFIG [--mode MODE] [--count N] [--size BYTES] [--lane N] [--expect ID]
  *
- * A service prints `ready <id>` and runs until SIGTERM. A client finds an echo service, does one
- * mode and prints a line of JSON; what is not as it should be it tells on stderr, in lines that
- * begin with "interop:", and ends with 1.
+ * A service prints `ready <id>` and runs until SIGTERM; it calls whom lines on stdin name. A client
+ * finds an echo service, does one mode and prints a line of JSON; what is not as it should be it
+ * tells on stderr, in lines that begin with "interop:", and ends with 1.
  */
 #include "peer.h"
 
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 struct plan plan = {
 	.mode = "call", .expect = "", .count = 1, .size = 64, .lane = ACTR_LANE_STREAM_RELIABLE};
@@ -141,13 +143,48 @@ static int run_client(actr_error *err)
 	return ACTR_E_INVALID_ARGUMENT;
 }
 
+/* Each line of stdin is the id of an actor that a service calls. */
+static void *call_whom_stdin_names(void *unused)
+{
+	char line[ACTR_ID_TEXT_SIZE + 1], answer[64];
+	ssize_t size;
+
+	(void)unused;
+	/* Not by stdio: exit() would wait for its lock. */
+	while ((size = read(STDIN_FILENO, line, sizeof line - 1)) > 0) {
+		const long started_ms = now_ms();
+		actr_error err = ACTR_ERROR_INIT;
+		int rc;
+
+		line[size] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		service.kind = ACTR_DEST_ACTOR;
+		rc = actr_id_parse(line, &service.id, &err);
+		if (rc >= 0)
+			rc = ask("glare", 8000, answer, sizeof answer, &err);
+		printf("called %ld %s\n", now_ms() - started_ms, rc < 0 ? err.message : answer);
+		fflush(stdout);
+	}
+	return NULL;
+}
+
 static int run_service(actr_error *err)
 {
+	pthread_t caller;
+	sigset_t ends;
+
+	/* For the thread: who else does not block them would be the one to be ended by them. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &ends, NULL);
 	char text[ACTR_ID_TEXT_SIZE];
 	const actr_id id = actr_ref_id(own);
 
 	printf("ready %s\n", actr_id_format(&id, text, sizeof text));
 	fflush(stdout);
+	if (pthread_create(&caller, NULL, call_whom_stdin_names, NULL) == 0)
+		pthread_detach(caller);
 	return actr_ref_run_until_signal(own, err);
 }
 

@@ -62,8 +62,13 @@ impl Client {
         (Self { plan, done, strays: Arc::default() }, report)
     }
 
-    pub fn note_stray(&self) {
+    /// A request, or what the runtime took for one: only in mode glare does somebody call us.
+    pub fn answer(&self, data: Bytes) -> ActorResult<Bytes> {
+        if self.plan.mode == "glare" {
+            return Ok(data);
+        }
         self.strays.fetch_add(1, Ordering::Relaxed);
+        Err(failure("nobody calls a client".into()))
     }
 
     pub async fn run<C: Context>(&self, ctx: &C) -> ActorResult<Bytes> {
@@ -87,6 +92,7 @@ async fn drive<C: Context>(ctx: &C, plan: &Plan) -> ActorResult<Report> {
         "large" => large(ctx, target).await?,
         "fail" => fail(ctx, target).await,
         "hold" => hold(ctx, target, plan).await,
+        "glare" => glare(ctx, target).await?,
         "restart" => restart(ctx, target, plan).await?,
         "media" => media(ctx, target, plan).await?,
         other => return Err(failure(format!("unknown mode {other}"))),
@@ -295,13 +301,46 @@ async fn hold<C: Context>(ctx: &C, target: &Dest, plan: &Plan) -> Report {
     report
 }
 
+/// Say that we are ready, and wait until somebody writes to stdin.
+async fn pause(ready: &str) {
+    println!("ready {ready}");
+    let mut line = [0; 64];
+    let _ = timeout(Duration::from_secs(30), tokio::io::stdin().read(&mut line)).await;
+}
+
+/// The first call, while the service makes its first call to us. When the other offer comes while the
+/// original is writing its own, its call fails at once, inside: then the next one has to work.
+async fn glare<C: Context>(ctx: &C, target: &Dest) -> ActorResult<Report> {
+    let (mut report, own) = (Report::default(), ctx.self_id().to_string_repr());
+    pause(&own).await;
+    let begin = Instant::now();
+    let mut answer = first_call(ctx, target).await;
+    let own_race = answer.contains("Connection factory returned no connections");
+    if own_race {
+        answer = first_call(ctx, target).await;
+    }
+    report.expect("the Rust side's call", "glare", &answer);
+    report.fields = format!(r#""rust_ms":{}"#, begin.elapsed().as_millis());
+    if own_race {
+        report.fields += r#","failed_inside":1"#;
+    }
+    pause("done").await; // ours may still be calling
+    Ok(report)
+}
+
+async fn first_call<C: Context>(ctx: &C, target: &Dest) -> String {
+    match timeout(Duration::from_secs(8), ask_text(ctx, target, "glare")).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(e)) => e.to_string(),
+        Err(_) => "nothing within 8 s".into(),
+    }
+}
+
 /// A call before and one after the service was killed and started anew, which stdin tells.
 async fn restart<C: Context>(ctx: &C, target: &Dest, plan: &Plan) -> ActorResult<Report> {
     let mut report = Report::default();
     report.expect("before", "before", &ask_text(ctx, target, "before").await?);
-    println!("ready called");
-    let mut line = [0];
-    let _ = timeout(Duration::from_secs(30), tokio::io::stdin().read(&mut line)).await;
+    pause("called").await;
     let begin = Instant::now();
     let again = discover(ctx, &plan.service).await?;
     report.expect("after", "after", &ask_text(ctx, &again, "after").await?);

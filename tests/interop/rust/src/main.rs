@@ -4,7 +4,7 @@
 //!     actr-interop-peer client CONFIG [--mode MODE] [--count N] [--size B] [--concurrency C]
 //!                                     [--type MANUFACTURER:NAME] [--expect ID]
 //!
-//! MODE is call, discover, tell, stream, large, fail, hold, restart, media (client.rs), or raw-tell,
+//! MODE is call, discover, tell, stream, large, fail, hold, glare, restart, media (client.rs), or raw-tell,
 //! raw-duplicate, raw-stream (raw.rs).
 
 mod client;

@@ -47,10 +47,11 @@ impl MessageDispatcher for Dispatcher {
             }
             (Peer::Service(service), RUN_ROUTE, None) => service.run(ctx).await,
             (Peer::Client(client), RUN_ROUTE, None) => client.run(ctx).await,
-            // The original takes an answer that nobody waits for for a request.
             (Peer::Client(client), ECHO_ROUTE, Some(_)) => {
-                client.note_stray();
-                Err(ProtocolError::UnknownRoute(envelope.route_key))
+                let request = EchoRequest::decode(envelope.payload.unwrap_or_default())
+                    .map_err(|e| ProtocolError::DecodeError(e.to_string()))?;
+                let data = client.answer(request.data)?;
+                Ok(EchoResponse { data }.encode_to_vec().into())
             }
             _ => Err(ProtocolError::UnknownRoute(envelope.route_key)),
         }
