@@ -49,7 +49,7 @@ static void on_idle(void *user)
 	struct actr_node *node = user;
 
 	if (--node->busy_dispatchers == 0 &&
-	    (node->stop_step == STEP_HANDLERS || node->stop_step == STEP_WORKERS - 1))
+	    (node->stop_step == STEP_HANDLERS || node->stop_step == STEP_WORKERS))
 		node_stop_go_on(node);
 }
 
@@ -126,9 +126,14 @@ static void close_mailbox(struct actr_node *node)
 
 /* --- 5, 6 --- */
 
+static bool workers_are_busy(const struct actr_node *node)
+{
+	return node->busy_dispatchers || node->events.count;
+}
+
 static void wait_for_workers(struct actr_node *node)
 {
-	if (!node->busy_dispatchers && !node->events.count) {
+	if (!workers_are_busy(node)) {
 		node_stop_go_on(node);
 		return;
 	}
@@ -137,13 +142,12 @@ static void wait_for_workers(struct actr_node *node)
 		ACTR_WARN(5, "internal",
 			  "what=handler_does_not_return cause=\"the shutdown waits for it\"");
 	node->waited_for_events = true;
-	node->stop_step--; /* look again */
 	wait_at_most(node, WORKER_WARN_MS);
 }
 
 void node_events_are_told(struct actr_node *node)
 {
-	if (node->stop_step == STEP_WORKERS - 1 && node->waited_for_events)
+	if (node->stop_step == STEP_WORKERS && node->waited_for_events)
 		node_stop_go_on(node);
 }
 
@@ -186,6 +190,10 @@ static void on_grace_over(struct actr__timer *timer)
 {
 	struct actr_node *node = container_of(timer, struct actr_node, grace);
 
+	if (node->stop_step == STEP_WORKERS && workers_are_busy(node)) {
+		wait_for_workers(node); /* this step has no end but theirs */
+		return;
+	}
 	switch (++node->stop_step) {
 	case STEP_HANDLERS:
 		stop_handlers(node);
