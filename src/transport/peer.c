@@ -2,10 +2,10 @@
  * One peer: its current wire, its queues, and when to dial again.
  *
  * Events of a wire count only while it is peer->wire; one that was replaced has been freed and says
- * nothing more. Every session ends in lose_wire() exactly once: the upper room hears on_peer and
- * on_lost, then what is still queued either waits for a new wire, or fails when the reason would
- * not go away by waiting. Callbacks may send, close or dial: whoever calls one holds a reference
- * meanwhile.
+ * nothing more. Every session ends in peer_lose_wire() exactly once: the upper room hears on_peer
+ * and on_lost, then what is still queued either waits for a new wire, or fails when the reason
+ * would not go away by waiting. Callbacks may send, close or dial: whoever calls one holds a
+ * reference meanwhile.
  */
 #include <stdio.h>
 
@@ -13,8 +13,6 @@
 
 #define REDIAL_FIRST_MS 250
 #define REDIAL_MAX_MS	5000
-
-static const struct actr__wire_events wire_events;
 
 static void on_redial_due(struct actr__timer *timer)
 {
@@ -35,6 +33,7 @@ int peer_new(struct actr__transport *t, const actr_id *id, struct peer **ret_pee
 	for (unsigned i = 0; i < LANE_COUNT; i++)
 		actr__list_init(&peer->queue[i]);
 	actr__timer_init(&peer->redial, on_redial_due);
+	direct_init(peer);
 	rc = actr__map_insert(&t->peers, &peer->node, actr__id_hash(id));
 	if (rc < 0) {
 		actr__free(peer);
@@ -99,6 +98,7 @@ void peer_settle(struct peer *peer)
 	if (!peer->listed || peer->wire || !queue_empty(peer))
 		return;
 	actr__timer_stop(peer->transport->loop, &peer->redial);
+	direct_end(peer);
 	actr__map_remove(&peer->transport->peers, &peer->node);
 	peer->listed = false;
 	if (!peer->transport->freeing)
@@ -251,7 +251,7 @@ static void plan_redial(struct peer *peer, bool opened, const actr_error *why)
 }
 
 /* The current wire is over. */
-static void lose_wire(struct peer *peer, const actr_error *why_borrowed)
+void peer_lose_wire(struct peer *peer, const actr_error *why_borrowed)
 {
 	struct actr__transport *t = peer->transport;
 	bool opened = peer->state == ACTR__PEER_OPEN || peer->state == ACTR__PEER_RECOVERING;
@@ -261,6 +261,7 @@ static void lose_wire(struct peer *peer, const actr_error *why_borrowed)
 	peer->refs++;
 	peer->failures = opened ? 0 : peer->failures + 1;
 	peer->wire = actr__wire_unref(peer->wire);
+	direct_end(peer);
 	for (unsigned i = 0; i < LANE_COUNT; i++)
 		peer_set_congested(peer, i, false);
 	tell(peer, ACTR__PEER_DISCONNECTED, "", &why);
@@ -274,7 +275,7 @@ static void lose_wire(struct peer *peer, const actr_error *why_borrowed)
 void peer_drop_wire(struct peer *peer, const actr_error *why)
 {
 	if (peer->wire)
-		lose_wire(peer, why);
+		peer_lose_wire(peer, why);
 }
 
 void peer_want_media(struct peer *peer)
@@ -303,12 +304,13 @@ void peer_connect(struct peer *peer)
 		return;
 	peer->refs++;
 	peer->session = ++t->last_session;
+	direct_begin(peer);
 	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
 	/* Whoever heard of it may have closed it, or dialled itself. */
 	if (peer->listed && !peer->wire) {
-		if (t->maker.dial(t->maker.user, &peer->id, &wire_events, peer, peer->session,
+		if (t->maker.dial(t->maker.user, &peer->id, &peer_wire_events, peer, peer->session,
 				  &peer->wire, &err) < 0)
-			lose_wire(peer, &err);
+			peer_lose_wire(peer, &err);
 		else
 			begin(peer);
 	}
@@ -321,17 +323,18 @@ int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error 
 	uint64_t session = t->last_session + 1;
 
 	/* When it fails, the redial that may be planned goes on. */
-	ACTR_TRY(t->maker.accept(t->maker.user, &peer->id, offer, &wire_events, peer, session,
+	ACTR_TRY(t->maker.accept(t->maker.user, &peer->id, offer, &peer_wire_events, peer, session,
 				 &peer->wire, err));
 	actr__timer_stop(t->loop, &peer->redial);
 	peer->session = t->last_session = session;
+	direct_begin(peer);
 	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
 	if (peer->wire) /* else whoever heard of it has closed it */
 		begin(peer);
 	return 0;
 }
 
-static void on_open(struct peer *peer)
+void peer_opened(struct peer *peer)
 {
 	struct actr__wire_stats stats = {0};
 	char detail[256];
@@ -344,26 +347,54 @@ static void on_open(struct peer *peer)
 		flush_lane(peer, i);
 }
 
+void peer_replace_wire(struct peer *peer, struct actr__wire *wire)
+{
+	struct actr__transport *t = peer->transport;
+	actr_error why = ACTR_ERROR_INIT;
+	uint64_t session = peer->session;
+
+	ACTR_FAIL(&why, ACTR_E_UNAVAILABLE, "the connection went over to the direct lane");
+	actr__wire_unref(peer->wire);
+	peer->wire = wire;
+	for (unsigned i = 0; i < LANE_COUNT; i++)
+		peer_set_congested(peer, i, false);
+	tell(peer, ACTR__PEER_DISCONNECTED, "", &why);
+	t->events->on_lost(t->owner, &peer->id, session, &why);
+	if (peer->wire != wire)
+		return;
+	peer->session = wire->session = ++t->last_session;
+	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
+}
+
 static void on_state(void *owner, struct actr__wire *wire, enum actr__wire_state state,
 		     const actr_error *why)
 {
 	struct peer *peer = owner;
 	actr_error err = ACTR_ERROR_INIT;
 
-	if (wire != peer->wire)
+	if (wire != peer->wire && wire != peer->direct.wire)
 		return;
 	peer->refs++;
+	if (wire != peer->wire) {
+		direct_on_state(peer, state, why);
+		peer_unref(peer);
+		return;
+	}
 	switch (state) {
 	case ACTR__WIRE_OPEN:
-		on_open(peer);
+		direct_rest(peer);
+		peer_opened(peer);
 		break;
 	case ACTR__WIRE_RECOVERING:
 		ACTR_FAIL(&err, ACTR_E_RECOVERING, "the path to the peer was lost");
 		tell(peer, ACTR__PEER_RECOVERING, "", why ? why : &err);
+		if (wire == peer->wire)
+			direct_recovering(peer);
 		break;
 	case ACTR__WIRE_CLOSED:
 		ACTR_FAIL(&err, ACTR_E_UNAVAILABLE, "the connection was closed");
-		lose_wire(peer, why ? why : &err);
+		if (!direct_holds(peer, why ? why : &err))
+			peer_lose_wire(peer, why ? why : &err);
 		break;
 	case ACTR__WIRE_CONNECTING:
 		break;
@@ -392,6 +423,22 @@ static void on_writable(void *owner, struct actr__wire *wire, unsigned lane)
 	peer_unref(peer);
 }
 
+static int send_signal(struct peer *peer, const struct actr__signal *signal, actr_error *err)
+{
+	struct actr__transport *t = peer->transport;
+	struct actr__signal ours = *signal;
+	char *text;
+	int rc = direct_advertise(peer, signal, &text);
+
+	if (rc < 0)
+		return ACTR_FAIL(err, rc, "no memory for a description");
+	if (text)
+		ours.text = text;
+	rc = t->events->on_signal(t->owner, &peer->id, &ours, err);
+	actr__free(text);
+	return rc;
+}
+
 static void on_signal(void *owner, struct actr__wire *wire, const struct actr__signal *signal)
 {
 	struct peer *peer = owner;
@@ -401,7 +448,7 @@ static void on_signal(void *owner, struct actr__wire *wire, const struct actr__s
 	if (wire != peer->wire)
 		return;
 	peer->refs++;
-	rc = peer->transport->events->on_signal(peer->transport->owner, &peer->id, signal, &err);
+	rc = send_signal(peer, signal, &err);
 	if (rc < 0 && signal->kind != ACTR__SIGNAL_CANDIDATE &&
 	    peer->state == ACTR__PEER_CONNECTING)
 		peer_drop_wire(peer, &err);
@@ -432,7 +479,7 @@ static void on_track(void *owner, struct actr__wire *wire, const struct actr__tr
 	peer_unref(peer);
 }
 
-static const struct actr__wire_events wire_events = {
+const struct actr__wire_events peer_wire_events = {
 	.on_state = on_state,
 	.on_message = on_message,
 	.on_writable = on_writable,

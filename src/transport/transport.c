@@ -4,6 +4,8 @@
  * A send on an open wire with an empty queue goes straight through, without allocation. Everything
  * else is copied and queued at the peer (peer.c), in order per lane.
  */
+#include <stdio.h>
+
 #include "transport/transport_internal.h"
 
 #define DEFAULT_MAX_PEERS	 1024
@@ -25,6 +27,9 @@ int actr__transport_new(struct actr__loop *loop, const struct actr__transport_op
 	if (!t->options.max_queued_bytes)
 		t->options.max_queued_bytes = DEFAULT_MAX_QUEUED_BYTES;
 	t->maker = *maker;
+	if (options->direct_url)
+		snprintf(t->direct_url, sizeof t->direct_url, "%s", options->direct_url);
+	t->options.direct_url = NULL;
 	t->events = events;
 	t->owner = owner;
 	actr__map_init(&t->peers, t->options.max_peers);
@@ -51,6 +56,7 @@ struct actr__transport *actr__transport_free(struct actr__transport *t)
 	while ((peer = any_peer(t))) {
 		peer->refs++;
 		peer->wire = actr__wire_unref(peer->wire);
+		direct_end(peer);
 		peer_fail_queue(peer, &why);
 		peer_settle(peer);
 		peer_unref(peer);
@@ -164,6 +170,8 @@ static void accept_offer(struct actr__transport *t, const actr_id *from_borrowed
 	peer->refs++;
 	if (peer_accept(peer, signal, &err) < 0)
 		ACTR_WARN(3, "transport_error", "what=offer_refused cause=\"%s\"", err.message);
+	else if (peer->wire)
+		direct_learn(peer, signal);
 	peer_settle(peer);
 	peer_unref(peer);
 }
@@ -175,6 +183,8 @@ void actr__transport_signal(struct actr__transport *t, const actr_id *from,
 	actr_error err = ACTR_ERROR_INIT;
 	int rc = ACTR_E_CLOSED;
 
+	if (peer && direct_is_past(peer, signal))
+		return;
 	if (peer && peer->wire)
 		rc = peer->wire->ops->signal(peer->wire, signal, &err);
 	if (rc == ACTR_E_CLOSED && signal->kind == ACTR__SIGNAL_OFFER)
@@ -182,6 +192,9 @@ void actr__transport_signal(struct actr__transport *t, const actr_id *from,
 	else if (rc < 0 && rc != ACTR_E_CLOSED)
 		ACTR_WARN(3, "transport_error", "what=signal_refused cause=\"%s\"", err.message);
 	/* Anything else belongs to a session that is gone. */
+	peer = peer_find(t, from);
+	if (peer && peer->wire && rc != ACTR_E_CLOSED)
+		direct_learn(peer, signal);
 }
 
 static void fail_peer(struct peer *peer, const actr_error *why)

@@ -73,11 +73,16 @@ struct actr__wire_maker {
 		      const struct actr__wire_events *events, void *owner, uint64_t session,
 		      struct actr__wire **ret_wire, actr_error *err);
 	void *user;
+	/* A wire of the direct lane to this URL that presents the ticket; NULL: we have none. */
+	int (*dial_direct)(void *user, const actr_id *peer, const char *url, const char *ticket,
+			   const struct actr__wire_events *events, void *owner, uint64_t session,
+			   struct actr__wire **ret_wire, actr_error *err);
 };
 
 struct actr__transport_options {
 	size_t max_peers;	 /* 0: 1,024 */
 	size_t max_queued_bytes; /* a peer, over all lanes; 0: 4 MiB */
+	const char *direct_url;	 /* peers may reach us there, too; copied; NULL: nowhere */
 };
 
 int actr__transport_new(struct actr__loop *loop, const struct actr__transport_options *options,
@@ -124,6 +129,19 @@ void actr__transport_unreachable(struct actr__transport *transport, const actr_i
 void actr__transport_close_peer(struct actr__transport *transport, const actr_id *id);
 void actr__transport_close_all(struct actr__transport *transport);
 size_t actr__transport_peer_count(const struct actr__transport *transport);
+
+/*
+ * Somebody is at our direct lane who says that it is `from`, with this ticket: may it come in?
+ * accept() asks again, and takes the wire that `make` makes with what it is given.
+ */
+bool actr__transport_direct_check(struct actr__transport *transport, const actr_id *from,
+				  const char *ticket);
+int actr__transport_direct_accept(struct actr__transport *transport, const actr_id *from,
+				  const char *ticket,
+				  int (*make)(void *user, const struct actr__wire_events *events,
+					      void *owner, uint64_t session,
+					      struct actr__wire **ret_wire, actr_error *err),
+				  void *user, actr_error *err);
 
 /* 0 when there is no such peer or it has no wire. */
 uint64_t actr__transport_session(const struct actr__transport *transport, const actr_id *id);

@@ -120,7 +120,7 @@ static int accept_offer(void *user, const actr_id *peer, const struct actr__sign
 
 static void end_init(struct end *end, struct world *world, uint64_t serial, struct end *other)
 {
-	struct actr__wire_maker maker = {dial, accept_offer, &world->net};
+	struct actr__wire_maker maker = {.dial = dial, .accept = accept_offer, .user = &world->net};
 	struct actr__transport_options options = {.max_peers = 4, .max_queued_bytes = 1000};
 
 	end->world = world;

@@ -310,7 +310,7 @@ static void on_last_ref(struct actr_ref *ref)
 static void actor_init(struct world_actor *a, struct world *w, uint64_t serial,
 		       unsigned max_in_flight)
 {
-	struct actr__wire_maker maker = {dial, accept_offer, &w->net};
+	struct actr__wire_maker maker = {.dial = dial, .accept = accept_offer, .user = &w->net};
 	struct actr__transport_options transport_options = {0};
 	struct actr__mailbox_options mailbox_options = {0};
 	struct actr__dispatcher_options options = {.endpoint = &a->endpoint,

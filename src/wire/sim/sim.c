@@ -317,6 +317,41 @@ int actr__sim_accept(struct actr__sim_net *net, const struct actr__signal *offer
 	return 0;
 }
 
+int actr__sim_direct_dial(struct actr__sim_net *net, const struct actr__wire_events *events,
+			  void *owner, uint64_t session, struct actr__wire **ret_wire,
+			  actr_error *err)
+{
+	struct sim_wire *w = wire_new(net, events, owner, session);
+
+	if (!w)
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a wire");
+	if (later(w, TASK_TIMEOUT, CONNECT_TIMEOUT_MS, NULL) < 0) {
+		free_wire(&w->base);
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a wire");
+	}
+	*ret_wire = &w->base;
+	return 0;
+}
+
+int actr__sim_direct_accept(struct actr__sim_net *net, struct actr__wire *dialler,
+			    const struct actr__wire_events *events, void *owner, uint64_t session,
+			    struct actr__wire **ret_wire, actr_error *err)
+{
+	struct sim_wire *w = wire_new(net, events, owner, session);
+
+	if (!w)
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a wire");
+	w->other = self_of(dialler);
+	w->other->other = w;
+	if (later(w, TASK_OPEN, net->connect_ms, NULL) < 0 ||
+	    later(w->other, TASK_OPEN, net->connect_ms, NULL) < 0) {
+		free_wire(&w->base);
+		return ACTR_FAIL(err, ACTR_E_NOMEM, "no memory for a wire");
+	}
+	*ret_wire = &w->base;
+	return 0;
+}
+
 void actr__sim_cut(struct actr__sim_net *net, const char *why)
 {
 	actr__list_each(link, &net->wires)

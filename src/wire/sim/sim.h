@@ -29,6 +29,13 @@ int actr__sim_dial(struct actr__sim_net *net, const struct actr__wire_events *ev
 int actr__sim_accept(struct actr__sim_net *net, const struct actr__signal *offer,
 		     const struct actr__wire_events *events, void *owner, uint64_t session,
 		     struct actr__wire **ret_wire, actr_error *err);
+/* The same without signals: who dials, and who is told so by the test. */
+int actr__sim_direct_dial(struct actr__sim_net *net, const struct actr__wire_events *events,
+			  void *owner, uint64_t session, struct actr__wire **ret_wire,
+			  actr_error *err);
+int actr__sim_direct_accept(struct actr__sim_net *net, struct actr__wire *dialler,
+			    const struct actr__wire_events *events, void *owner, uint64_t session,
+			    struct actr__wire **ret_wire, actr_error *err);
 /* Both ends of every connection are lost. */
 void actr__sim_cut(struct actr__sim_net *net, const char *why);
 /* Every active track hears this from its peer. */

@@ -211,12 +211,12 @@ static size_t buffered(const struct actr__wire *wire, unsigned lane)
 	return w->ws ? actr__ws_buffered(w->ws) : 0;
 }
 
-/* Nothing is negotiated on this wire. */
+/* Nothing is negotiated on this wire: an offer is the peer's next session. */
 static int take_signal(struct actr__wire *wire, const struct actr__signal *signal, actr_error *err)
 {
 	(void)wire;
-	(void)signal;
-	(void)err;
+	if (signal->kind == ACTR__SIGNAL_OFFER)
+		return ACTR_FAIL(err, ACTR_E_CLOSED, "a WebSocket takes no offers");
 	return 0;
 }
 
