@@ -111,6 +111,13 @@ typedef struct actr_config {
 
 	/* [system.loop] */
 	uint32_t spin_us; /* busy wait for this long after an event before sleeping; 0: none */
+
+	/* [system.websocket]: where peers come that WebRTC does not bring here */
+	const char *websocket_listen;	 /* numeric host:port; NULL: nowhere */
+	const char *websocket_url;	 /* that peers are told; NULL: what follows from listen */
+	const char *websocket_cert_file; /* PEM; required unless listen is loopback */
+	const char *websocket_key_file;
+	uint32_t websocket_after_ms; /* that WebRTC has for itself first: 3,000 */
 } actr_config;
 
 #define ACTR_CONFIG_INIT                                                                           \

@@ -242,6 +242,11 @@ static const struct key keys[] = {
 	{"observability", "tracing_enabled", read_bool, FIELD(tracing_enabled), 0, 0},
 	{"observability", "tracing_endpoint", read_http_url, FIELD(tracing_endpoint), 0, 0},
 	{"observability", "tracing_service_name", read_text, FIELD(tracing_service_name), 1, 0},
+	{"websocket", "listen", read_text, FIELD(websocket_listen), 1, 0},
+	{"websocket", "url", read_ws_url, FIELD(websocket_url), 0, 0},
+	{"websocket", "cert_file", read_path, FIELD(websocket_cert_file), 0, 0},
+	{"websocket", "key_file", read_path, FIELD(websocket_key_file), 0, 0},
+	{"websocket", "after_ms", read_u32, FIELD(websocket_after_ms), 1, 60000},
 	{"loop", "spin_us", read_u32, FIELD(spin_us), 0, 1000000},
 };
 
@@ -307,9 +312,9 @@ int actr__load_package(struct actr__load *load, const struct actr__toml *table)
 
 int actr__load_system(struct actr__load *load, const struct actr__toml *table)
 {
-	static const char *const tables[] = {"signaling",     "deployment", "discovery",
-					     "storage",	      "mailbox",    "webrtc",
-					     "observability", "loop",	    NULL};
+	static const char *const tables[] = {"signaling", "deployment", "discovery",	 "storage",
+					     "mailbox",	  "webrtc",	"observability", "loop",
+					     "websocket", NULL};
 
 	if (table->kind != ACTR__TOML_TABLE)
 		return actr__load_expected(load, "system", table, "a table");

@@ -138,7 +138,9 @@ static void all_of_our_own_keys_are_read(void **st)
 				    "data_socket=false\nmax_peers=10\n"
 				    "[system.storage]\nmailbox_path='m.db'\n"
 				    "[system.observability]\ntracing_endpoint='http://o:4318'\n"
-				    "tracing_service_name='s'\n[system.loop]\nspin_us=11\n");
+				    "tracing_service_name='s'\n[system.loop]\nspin_us=11\n"
+				    "[system.websocket]\nlisten='[::1]:0'\nurl='wss://h/'\n"
+				    "cert_file='/c'\nkey_file='/k'\nafter_ms=12\n");
 
 	(void)st;
 	assert_int_equal(c->mailbox_durability, ACTR_DURABILITY_FULL);
@@ -156,6 +158,11 @@ static void all_of_our_own_keys_are_read(void **st)
 	assert_string_equal(c->tracing_endpoint, "http://o:4318");
 	assert_string_equal(c->tracing_service_name, "s");
 	assert_int_equal(c->spin_us, 11);
+	assert_string_equal(c->websocket_listen, "[::1]:0");
+	assert_string_equal(c->websocket_url, "wss://h/");
+	assert_string_equal(c->websocket_cert_file, "/c");
+	assert_string_equal(c->websocket_key_file, "/k");
+	assert_int_equal(c->websocket_after_ms, 12);
 	assert_false(c->has_acl);
 	actr_config_free(c);
 }

@@ -87,15 +87,16 @@ struct actr_node {
 	atomic_bool given;	   /* the ref was handed out: the node is its */
 	atomic_bool shutting_down; /* asked for */
 
-	enum node_state state;		   /* loop */
-	uint64_t started_ms;		   /* loop: its time */
-	struct actr__ws *socket;	   /* loop: to the signaling server, or NULL */
-	struct actr__signaling *signaling; /* loop */
-	struct actr__transport *transport; /* loop */
-	struct actr__mailbox *mailbox;	   /* loop */
-	bool mailbox_closed;		   /* loop */
-	bool stop_hook_due;		   /* loop: on_start has run */
-	bool has_failed;		   /* loop: the start failed with `failure` */
+	enum node_state state;		       /* loop */
+	uint64_t started_ms;		       /* loop: its time */
+	struct actr__ws *socket;	       /* loop: to the signaling server, or NULL */
+	struct actr__signaling *signaling;     /* loop */
+	struct actr__transport *transport;     /* loop */
+	struct actr__ws_server *direct_server; /* loop; NULL: the node does not listen */
+	struct actr__mailbox *mailbox;	       /* loop */
+	bool mailbox_closed;		       /* loop */
+	bool stop_hook_due;		       /* loop: on_start has run */
+	bool has_failed;		       /* loop: the start failed with `failure` */
 	actr_error failure;
 	struct events events;	     /* loop */
 	actr_state signaling_told;   /* loop: last state in an event */
@@ -141,6 +142,16 @@ void server_link_drop(struct actr_node *node);
 /* network.c: loop. Transport over WebRTC, mailbox, the gate between. */
 int network_build(struct actr_node *node, actr_error *err);
 void network_free(struct actr_node *node);
+/* Is this URL's host this machine, and nobody else's? */
+bool network_is_loopback(const char *url);
+
+/* direct.c: loop. *ret_url is "" when the node does not listen. */
+int direct_listen(struct actr_node *node, char *ret_url, size_t size, actr_error *err);
+void direct_close(struct actr_node *node);
+int direct_dial(void *user, const actr_id *peer, const char *url, const char *ticket,
+		const struct actr__wire_events *events, void *owner, uint64_t session,
+		struct actr__wire **ret_wire, actr_error *err);
+
 /* The public name of a peer's state. */
 actr_state node_peer_state(enum actr__peer_state state);
 

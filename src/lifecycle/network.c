@@ -9,7 +9,7 @@
 
 /* --- wires --- */
 
-static bool host_is_loopback(const char *url)
+bool network_is_loopback(const char *url)
 {
 	const char *host = strstr(url, "://");
 	char text[64];
@@ -31,7 +31,7 @@ static struct actr__webrtc_options wire_options(struct actr_node *node, const ac
 	return (struct actr__webrtc_options){
 		.self = actr__endpoint_id(&node->endpoint),
 		.peer = *peer,
-		.loopback = host_is_loopback(config->signaling_url),
+		.loopback = network_is_loopback(config->signaling_url),
 		.relay_only = config->relay_only,
 		.no_data_socket = config->no_data_socket,
 		.port_min = config->port_min,
@@ -304,10 +304,17 @@ static int open_mailbox(struct actr_node *node, actr_error *err)
 
 int network_build(struct actr_node *node, actr_error *err)
 {
-	struct actr__wire_maker maker = {.dial = dial, .accept = accept_wire, .user = node};
-	struct actr__transport_options options = {.max_peers = node->system->config.max_peers};
+	struct actr__wire_maker maker = {
+		.dial = dial, .accept = accept_wire, .user = node, .dial_direct = direct_dial};
+	char url[256];
+	struct actr__transport_options options = {.max_peers = node->system->config.max_peers,
+						  .direct_after_ms =
+							  node->system->config.websocket_after_ms};
 
 	ACTR_TRY(open_mailbox(node, err));
+	ACTR_TRY(direct_listen(node, url, sizeof url, err));
+	if (*url)
+		options.direct_url = url;
 	ACTR_TRY(actr__transport_new(node->loop, &options, &maker, &transport_events, node,
 				     &node->transport, err));
 	ACTR_TRY(actr__gate_new(node->loop, node->transport, node->mailbox, &gate_events, node,
@@ -320,6 +327,7 @@ void network_free(struct actr_node *node)
 {
 	struct actr__gate *gate = TAKE(node->endpoint.gate);
 
+	direct_close(node);
 	node->transport = actr__transport_free(node->transport);
 	actr__gate_free(gate);
 	if (node->endpoint.local)

@@ -20,7 +20,7 @@
 #include <stdio.h>
 
 #define LINE	      "a=x-actr-direct:"
-#define AFTER_MS      4000 /* WebRTC's own time */
+#define AFTER_MS      3000 /* WebRTC's own time */
 #define AFTER_LAST_MS 500  /* when the last session was a direct one */
 #define RECOVERING_MS 6000
 #define AGAIN_MS      2000
@@ -161,12 +161,14 @@ void direct_begin(struct peer *peer)
 	struct actr__transport *t = peer->transport;
 	struct direct *d = &peer->direct;
 	uint8_t ticket[(DIRECT_TICKET_SIZE - 1) / 2];
+	uint32_t after_ms;
 
 	direct_end(peer);
 	if ((!t->maker.dial_direct && !t->direct_url[0]) || actr__random(ticket, sizeof ticket) < 0)
 		return;
 	actr__hex(ticket, sizeof ticket, d->ours);
-	set_timer(peer, d->was_current ? AFTER_LAST_MS : AFTER_MS);
+	after_ms = t->options.direct_after_ms ? t->options.direct_after_ms : AFTER_MS;
+	set_timer(peer, d->was_current && after_ms > AFTER_LAST_MS ? AFTER_LAST_MS : after_ms);
 }
 
 void direct_recovering(struct peer *peer)
@@ -246,6 +248,8 @@ static void take_over(struct peer *peer)
 	} else {
 		peer_replace_wire(peer, wire);
 	}
+	if (peer->wire == wire)
+		peer_begun(peer);
 	if (peer->wire == wire)
 		peer_opened(peer);
 }

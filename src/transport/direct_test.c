@@ -228,7 +228,7 @@ static void a_peer_that_webrtc_does_not_reach_is_reached_directly(void **state)
 		w->net.mute = true;
 		send_text(A(w), "1");
 		send_text(A(w), "2");
-		actr__loop_advance(w->loop, 3000);
+		actr__loop_advance(w->loop, 2900);
 		assert_string_equal(B(w)->got, "");
 		actr__loop_advance(w->loop, 2000);
 		assert_string_equal(B(w)->got, "1,2,");

@@ -285,7 +285,7 @@ void peer_want_media(struct peer *peer)
 }
 
 /* A wire was made. */
-static void begin(struct peer *peer)
+void peer_begun(struct peer *peer)
 {
 	struct actr__transport *t = peer->transport;
 
@@ -312,7 +312,7 @@ void peer_connect(struct peer *peer)
 				  &peer->wire, &err) < 0)
 			peer_lose_wire(peer, &err);
 		else
-			begin(peer);
+			peer_begun(peer);
 	}
 	peer_unref(peer);
 }
@@ -330,7 +330,7 @@ int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error 
 	direct_begin(peer);
 	tell(peer, ACTR__PEER_CONNECTING, "", NULL);
 	if (peer->wire) /* else whoever heard of it has closed it */
-		begin(peer);
+		peer_begun(peer);
 	return 0;
 }
 

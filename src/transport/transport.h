@@ -80,9 +80,10 @@ struct actr__wire_maker {
 };
 
 struct actr__transport_options {
-	size_t max_peers;	 /* 0: 1,024 */
-	size_t max_queued_bytes; /* a peer, over all lanes; 0: 4 MiB */
-	const char *direct_url;	 /* peers may reach us there, too; copied; NULL: nowhere */
+	size_t max_peers;	  /* 0: 1,024 */
+	size_t max_queued_bytes;  /* a peer, over all lanes; 0: 4 MiB */
+	const char *direct_url;	  /* peers may reach us there, too; copied; NULL: nowhere */
+	uint32_t direct_after_ms; /* that the first way has for itself; 0: 3,000 */
 };
 
 int actr__transport_new(struct actr__loop *loop, const struct actr__transport_options *options,

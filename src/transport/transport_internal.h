@@ -76,6 +76,8 @@ void peer_want_media(struct peer *peer);
 int peer_accept(struct peer *peer, const struct actr__signal *offer, actr_error *err);
 /* The current wire is over. */
 void peer_lose_wire(struct peer *peer, const actr_error *why);
+/* A wire was made and is the current one. */
+void peer_begun(struct peer *peer);
 /* The current wire is open. */
 void peer_opened(struct peer *peer);
 /* The current wire is lost to this one, which opens a session of its own. */

@@ -104,6 +104,10 @@ static int on_established(struct actr__ws *ws)
 
 	if (!copy)
 		return -1;
+	if (ws->server->closed) { /* its owner may be gone */
+		actr__free(copy);
+		return -1;
+	}
 	ws_opened(ws);
 	request = request_of(ws, copy);
 	ws->server->events->on_accept(ws->server->owner, ws, &request);
@@ -149,7 +153,7 @@ static int on_http(struct actr__ws *ws, struct lws *wsi)
 		return reply_status(wsi, 405);
 	}
 	request = request_of(ws, copy);
-	if (server->events->on_http)
+	if (server->events->on_http && !server->closed)
 		server->events->on_http(server->owner, &request, &response);
 	rc = write_head(ws, wsi, &response);
 	actr__free(copy);

@@ -107,4 +107,7 @@ int actr__http_post(struct actr__ws_context *context, const char *url, const cha
 				    const actr_error *why),
 		    void *user, actr_error *err);
 
+/* The other half of this door: a wire over one WebSocket. */
+#include "wire/websocket/wire_websocket.h"
+
 #endif
