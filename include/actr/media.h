@@ -5,7 +5,8 @@
  *
  * Toward our own nodes and other WebRTC endpoints a sample is split into packets by its codec's
  * payload format: H.264 RFC 6184, VP8 RFC 7741, Opus RFC 7587. The original puts one sample into
- * one packet as it is, and so do we toward it: there a sample is at most ACTR_SAMPLE_ORIGINAL_MAX.
+ * one packet as it is, and so do we toward it; it reads no packet above 1,460 bytes, so there a
+ * sample is at most ACTR_SAMPLE_ORIGINAL_MAX (from it we take up to 64 KiB).
  *
  * Media is never waited for: what cannot be sent or handed over in time is dropped and counted.
  * Lost packets are asked for again (NACK); a frame that stays incomplete is not delivered, and a
@@ -22,7 +23,7 @@ extern "C" {
 #endif
 
 #define ACTR_SAMPLE_MAX		 (4u * 1024 * 1024) /* bytes */
-#define ACTR_SAMPLE_ORIGINAL_MAX 60000u		    /* bytes, to a peer of the original */
+#define ACTR_SAMPLE_ORIGINAL_MAX 1432u		    /* bytes, to a peer of the original */
 #define ACTR_TRACK_ID_MAX	 64u		    /* RFC 8830 2: 1 to 64 token characters */
 
 typedef enum actr_media_kind { ACTR_MEDIA_AUDIO = 1, ACTR_MEDIA_VIDEO = 2 } actr_media_kind;

@@ -285,6 +285,11 @@ static int send_sample(struct actr__wire_track *track, const actr_sample *sample
 
 	if (!track->sender || w->wire.state != ACTR__WIRE_OPEN)
 		return ACTR_FAIL(err, ACTR_E_STATE, "the track is not active");
+	/* Larger ones would vanish there: webrtc-rs reads packets of at most 1,460 bytes. */
+	if (track->mode == ACTR__RTP_RAW && sample->data.size > ACTR_SAMPLE_ORIGINAL_MAX)
+		return ACTR_FAIL(err, ACTR_E_TOO_LARGE,
+				 "sample of %zu bytes, the original takes at most %u",
+				 sample->data.size, ACTR_SAMPLE_ORIGINAL_MAX);
 	return actr__rtp_send(track->sender, sample->data, sample->timestamp,
 			      actr__loop_now_ns(w->engine->loop), err);
 }

@@ -517,28 +517,46 @@ static void toward_the_original_a_sample_is_one_packet(void **st)
 	assert_int_equal(w->b.media_offers_seen, 0); /* it knows one kind of offer */
 	assert_int_equal(w->b.offers_seen, 2);
 	w->a.wire->ops->stats(w->a.wire, &before);
-	deliver(w, &w->a, track, ACTR_CODEC_VP8, 60000);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, ACTR_SAMPLE_ORIGINAL_MAX);
 	w->a.wire->ops->stats(w->a.wire, &after);
 	assert_int_equal(after.media_sent - before.media_sent, 1);
-	assert_int_equal(try_send(&w->a, track, make_frame(ACTR_CODEC_VP8, 70000)),
-			 ACTR_E_TOO_LARGE);
+	assert_int_equal(
+		try_send(&w->a, track, make_frame(ACTR_CODEC_VP8, ACTR_SAMPLE_ORIGINAL_MAX + 1)),
+		ACTR_E_TOO_LARGE);
 	w->a.wire->ops->media->counters(track, &counters);
 	assert_int_equal(counters.samples_sent, 1);
 	assert_int_equal(counters.packets_sent, 1);
-	assert_int_equal(counters.bytes_sent, 60000);
+	assert_int_equal(counters.bytes_sent, ACTR_SAMPLE_ORIGINAL_MAX);
+}
+
+/* The original sends what it cannot read itself. */
+static void take_large_packets(struct world *w)
+{
+	struct actr__wire_track *track;
+	actr_bytes frame = make_frame(ACTR_CODEC_VP8, 60000);
+
+	w->filter = looks_original;
+	world_connect(w);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	assert_int_equal(actr__rtp_send(track->sender, frame, 1, actr__loop_now_ns(w->loop), NULL),
+			 0);
+	until(w, b_has_samples, 1);
+	assert_int_equal(w->b.sample.data.size, 60000);
+	assert_memory_equal(w->b.sample_data, frame.data, 60000);
+}
+
+static void samples_of_60_000_bytes_come_in_one_packet(void **st)
+{
+	take_large_packets(*st);
 }
 
 static void large_packets_pass_libnice_as_well(void **st)
 {
 	struct world *w = *st;
-	struct actr__wire_track *track;
 
-	w->filter = looks_original;
 	w->options.no_data_socket = true;
-	world_connect(w);
-	track = add(&w->a, "camera", ACTR_CODEC_VP8);
-	until(w, a_is_active, 1);
-	deliver(w, &w->a, track, ACTR_CODEC_VP8, 60000);
+	take_large_packets(w);
 }
 
 static void wanting_samples_offers_a_section_to_a_stranger_and_none_to_our_own(void **st)
@@ -556,7 +574,7 @@ static void wanting_samples_offers_a_section_to_a_stranger_and_none_to_our_own(v
 	track = add(&w->b, "camera", ACTR_CODEC_VP8);
 	while (!w->b.active)
 		world_pass(w, 1);
-	deliver(w, &w->b, track, ACTR_CODEC_VP8, 3000);
+	deliver(w, &w->b, track, ACTR_CODEC_VP8, 1000);
 	assert_int_equal(track->plan.section, 1);
 	assert_int_equal(w->b.offers_seen, 2);
 	world_drop_wires(w);
@@ -589,6 +607,7 @@ int main(void)
 		TEST(packets_before_any_media_are_dropped),
 		TEST(closing_with_tracks_ends_them_without_news),
 		TEST(toward_the_original_a_sample_is_one_packet),
+		TEST(samples_of_60_000_bytes_come_in_one_packet),
 		TEST(large_packets_pass_libnice_as_well),
 		TEST(wanting_samples_offers_a_section_to_a_stranger_and_none_to_our_own),
 	};
