@@ -35,11 +35,26 @@ int session_send(struct session *session, actr_bytes frame)
 	return session->events->send(session->user, frame);
 }
 
-static void send_envelope(struct session *session, const Signaling__SignalingEnvelope *envelope)
+/* An answer has the trace context of its question (reference.md 3.2). */
+static void copy_trace(const struct session *session, Signaling__SignalingEnvelope *answer)
+{
+	const Signaling__SignalingEnvelope *question = session->answering;
+
+	if (!question || !question->envelope_id || !answer->reply_for ||
+	    strcmp(question->envelope_id, answer->reply_for) != 0 ||
+	    !actr__traceparent_valid(actr__text(question->traceparent)))
+		return;
+	answer->traceparent = question->traceparent;
+	if (question->tracestate && strlen(question->tracestate) < ACTR__TRACESTATE_SIZE)
+		answer->tracestate = question->tracestate;
+}
+
+static void send_envelope(struct session *session, Signaling__SignalingEnvelope *envelope)
 {
 	struct actr__buf buf;
 	int rc;
 
+	copy_trace(session, envelope);
 	actr__buf_init(&buf, SESSION_FRAME_MAX);
 	rc = actr__pb_append(&envelope->base, &buf);
 	if (rc == 0)
@@ -434,6 +449,7 @@ static void on_relay(struct session *session, Signaling__SignalingEnvelope *enve
 static void on_envelope(struct session *session, Signaling__SignalingEnvelope *envelope,
 			struct actr__arena *arena)
 {
+	session->answering = envelope;
 	switch (envelope->flow_case) {
 	case SIGNALING__SIGNALING_ENVELOPE__FLOW_PEER_TO_SERVER:
 		on_peer(session, envelope);
@@ -450,6 +466,7 @@ static void on_envelope(struct session *session, Signaling__SignalingEnvelope *e
 	default:
 		malformed(session, envelope->envelope_id, "the envelope has no flow for a server");
 	}
+	session->answering = NULL;
 }
 
 /* Over the rate: dropped; one answer a second, and the end of who never listens. */

@@ -23,7 +23,8 @@ struct session {
 	unsigned throttled;
 	uint64_t throttle_told_ms; /* a refused flood gets one answer a second */
 	uint64_t pongs;
-	bool closing; /* what still arrives is dropped */
+	bool closing;				       /* what still arrives is dropped */
+	const Signaling__SignalingEnvelope *answering; /* received, being looked at; or NULL */
 };
 
 /* A SignalingToActr in the making; `flow` is for the caller to fill in. */

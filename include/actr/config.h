@@ -107,7 +107,8 @@ typedef struct actr_config {
 	const char *log_filter; /* "info" */
 	bool tracing_enabled;
 	const char *tracing_endpoint; /* OTLP/HTTP, e.g. http://localhost:4318 */
-	const char *tracing_service_name;
+	const char *tracing_service_name; /* package_name */
+	double tracing_sample_ratio;	  /* of the traces that begin here: 1; negative: none */
 
 	/* [system.loop] */
 	uint32_t spin_us; /* busy wait for this long after an event before sleeping; 0: none */

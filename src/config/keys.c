@@ -137,6 +137,21 @@ static int read_u64(struct actr__load *load, const struct key *key, const char *
 	return 0;
 }
 
+/* From 0 to 1; 0 is kept as -1, since 0 in the config is the default. */
+static int read_ratio(struct actr__load *load, const struct key *key, const char *path,
+		      const struct actr__toml *node, void *out)
+{
+	double ratio = node->kind == ACTR__TOML_REAL	  ? node->real
+		       : node->kind == ACTR__TOML_INTEGER ? (double)node->integer
+							  : -1;
+
+	(void)key;
+	if (!(ratio >= 0 && ratio <= 1))
+		return actr__load_expected(load, path, node, "a number from 0 to 1");
+	*(double *)out = ratio > 0 ? ratio : -1;
+	return 0;
+}
+
 static int read_durability(struct actr__load *load, const struct key *key, const char *path,
 			   const struct actr__toml *node, void *out)
 {
@@ -242,6 +257,7 @@ static const struct key keys[] = {
 	{"observability", "tracing_enabled", read_bool, FIELD(tracing_enabled), 0, 0},
 	{"observability", "tracing_endpoint", read_http_url, FIELD(tracing_endpoint), 0, 0},
 	{"observability", "tracing_service_name", read_text, FIELD(tracing_service_name), 1, 0},
+	{"observability", "tracing_sample_ratio", read_ratio, FIELD(tracing_sample_ratio), 0, 0},
 	{"websocket", "listen", read_text, FIELD(websocket_listen), 1, 0},
 	{"websocket", "url", read_ws_url, FIELD(websocket_url), 0, 0},
 	{"websocket", "cert_file", read_path, FIELD(websocket_cert_file), 0, 0},

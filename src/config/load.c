@@ -237,8 +237,6 @@ static int finish(struct actr__load *load)
 		return missing(load, "system.signaling.url", "a ws:// or wss:// URL");
 	if (!c->realm)
 		return missing(load, "system.deployment.realm", "a number from 1");
-	if (!c->tracing_service_name)
-		c->tracing_service_name = c->package_name;
 	for (size_t i = 0; i < c->dependency_count; i++) {
 		actr_config_dependency *d = (actr_config_dependency *)&c->dependencies[i];
 

@@ -56,7 +56,8 @@ static void a_file_and_its_parents_become_one_config(void **st)
 	assert_true(c->discovery_hidden);
 	assert_string_equal(c->log_filter, "debug");
 	assert_true(c->tracing_enabled);
-	assert_string_equal(c->tracing_service_name, "echo");
+	assert_null(c->tracing_service_name); /* OTEL_SERVICE_NAME, then package.name */
+	assert_true(c->tracing_sample_ratio == 0);
 	assert_int_equal(c->mailbox_durability, ACTR_DURABILITY_NORMAL);
 	assert_null(c->mailbox_path);
 	assert_int_equal(c->port_min, 40000);
@@ -138,7 +139,8 @@ static void all_of_our_own_keys_are_read(void **st)
 				    "data_socket=false\nmax_peers=10\n"
 				    "[system.storage]\nmailbox_path='m.db'\n"
 				    "[system.observability]\ntracing_endpoint='http://o:4318'\n"
-				    "tracing_service_name='s'\n[system.loop]\nspin_us=11\n"
+				    "tracing_service_name='s'\ntracing_sample_ratio=0.25\n"
+				    "[system.loop]\nspin_us=11\n"
 				    "[system.websocket]\nlisten='[::1]:0'\nurl='wss://h/'\n"
 				    "cert_file='/c'\nkey_file='/k'\nafter_ms=12\n");
 
@@ -157,6 +159,7 @@ static void all_of_our_own_keys_are_read(void **st)
 	assert_string_equal(c->mailbox_path, "m.db");
 	assert_string_equal(c->tracing_endpoint, "http://o:4318");
 	assert_string_equal(c->tracing_service_name, "s");
+	assert_true(c->tracing_sample_ratio == 0.25);
 	assert_int_equal(c->spin_us, 11);
 	assert_string_equal(c->websocket_listen, "[::1]:0");
 	assert_string_equal(c->websocket_url, "wss://h/");

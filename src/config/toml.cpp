@@ -94,8 +94,9 @@ actr__toml *convert(actr__arena *arena, const toml::node &node, const char *key,
 	} else if (const auto *flag = node.as_boolean()) {
 		out->kind = ACTR__TOML_BOOL;
 		out->integer = flag->get();
-	} else if (node.is_floating_point()) {
+	} else if (const auto *real = node.as_floating_point()) {
 		out->kind = ACTR__TOML_REAL;
+		out->real = real->get();
 	} else {
 		out->kind = ACTR__TOML_TIME;
 		out->text = time_text(arena, node, out->line);

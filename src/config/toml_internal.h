@@ -36,6 +36,7 @@ struct actr__toml {
 	const char *key;	  /* "" in an array and for the document */
 	const char *text;	  /* TEXT: without any 0 inside; TIME; else NULL */
 	int64_t integer;	  /* INTEGER, BOOL */
+	double real;		  /* REAL */
 	size_t count;		  /* children */
 	uint32_t line;		  /* of the key, else of the value; from 1 */
 	enum actr__toml_kind kind;

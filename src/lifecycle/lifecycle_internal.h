@@ -102,6 +102,7 @@ struct actr_node {
 	actr_state signaling_told;   /* loop: last state in an event */
 	actr_state mailbox_told;     /* loop */
 	uint64_t signaling_since_ms; /* loop: of signaling_told */
+	char *traces_url;	     /* loop; NULL: nothing is traced */
 	struct resolver resolver;    /* loop */
 	struct actr__timer grace;    /* loop: of the present step of the shutdown */
 	unsigned stop_step;	     /* loop */
@@ -159,6 +160,12 @@ actr_state node_peer_state(enum actr__peer_state state);
 void node_stop_on_loop(struct actr_node *node);
 /* Something that the shutdown waits for has come. */
 void node_stop_go_on(struct actr_node *node);
+
+/* tracing.c: loop. Spans of the node's calls and requests to a collector, if one is configured. */
+int tracing_start(struct actr_node *node, actr_error *err);
+/* What is left leaves; on_done(node), maybe at once. */
+void tracing_flush(struct actr_node *node, void (*on_done)(void *user));
+void tracing_end(struct actr_node *node);
 
 /* events.c: to the workload's on_event, on its executor, in order (loop). */
 void node_events_init(struct actr_node *node);

@@ -138,6 +138,8 @@ static int ask(struct actr_node *node, struct actr__resolve *resolve, actr_error
 	q->node = node;
 	q->type = *resolve->type;
 	q->request.on_done = on_answer;
+	q->request.traceparent = resolve->traceparent;
+	q->request.tracestate = resolve->tracestate;
 	actr__list_init(&q->waiting);
 	rc = actr__signaling_discover(node->signaling, &q->request, &q->type, 1, 0, err);
 	if (rc < 0) {

@@ -41,7 +41,7 @@ void node_start_on_loop(struct actr_node *node)
 	}
 	if (make_dispatchers(node, &err) < 0 ||
 	    runtime_prepare(node->runtime, node->system->config.signaling_ca_file, &err) < 0 ||
-	    server_link_start(node, &err) < 0)
+	    tracing_start(node, &err) < 0 || server_link_start(node, &err) < 0)
 		node_start_failed(node, &err);
 }
 

@@ -1,12 +1,13 @@
 /*
- * The shutdown, on the loop, in steps; each but the fifth waits for an event or its grace:
+ * The shutdown, on the loop, in steps; each but the sixth waits for an event or its grace:
  *
  *	1 on_stop once, no new requests, handlers and kept tokens get 5 s
  *	2 what is still open is failed, running calls are failed, answers get a moment to leave
  *	3 peers are closed, then unregister (at most 5 s, the signaling client's own limit)
- *	4 the mailbox writes what it has
- *	5 a handler that is still running on a worker is waited for, since a thread cannot be ended
- *	6 everything is freed; waiters are woken; the machine's reference is dropped
+ *	4 the last spans leave (2 s)
+ *	5 the mailbox writes what it has
+ *	6 a handler that is still running on a worker is waited for, since a thread cannot be ended
+ *	7 everything is freed; waiters are woken; the machine's reference is dropped
  *
  * Each step runs from a fresh turn of the loop (the grace timer), never inside a callback of what
  *it frees.
@@ -16,10 +17,11 @@
 #define HANDLER_GRACE_MS    5000
 #define LINGER_MS	    20
 #define UNREGISTER_GRACE_MS 6000 /* more than the client's own 5 s */
+#define TRACES_GRACE_MS	    2000
 #define MAILBOX_GRACE_MS    10000
 #define WORKER_WARN_MS	    5000
 
-enum { STEP_HANDLERS = 1, STEP_LINGER, STEP_UNREGISTER, STEP_MAILBOX, STEP_WORKERS };
+enum { STEP_HANDLERS = 1, STEP_LINGER, STEP_UNREGISTER, STEP_TRACES, STEP_MAILBOX, STEP_WORKERS };
 
 static void shutting_down_error(const struct actr_node *node, actr_error *ret)
 {
@@ -102,7 +104,7 @@ static void fail_what_is_left(struct actr_node *node)
 				   : 0);
 }
 
-/* --- 3, 4 --- */
+/* --- 3, 4, 5 --- */
 
 static void unregister(struct actr_node *node)
 {
@@ -115,6 +117,20 @@ static void unregister(struct actr_node *node)
 		node_stop_go_on(node);
 }
 
+static void on_traces_left(void *user)
+{
+	struct actr_node *node = user;
+
+	if (node->stop_step == STEP_TRACES)
+		node_stop_go_on(node);
+}
+
+static void send_traces(struct actr_node *node)
+{
+	wait_at_most(node, TRACES_GRACE_MS);
+	tracing_flush(node, on_traces_left);
+}
+
 static void close_mailbox(struct actr_node *node)
 {
 	wait_at_most(node, MAILBOX_GRACE_MS);
@@ -124,7 +140,7 @@ static void close_mailbox(struct actr_node *node)
 		node_stop_go_on(node);
 }
 
-/* --- 5, 6 --- */
+/* --- 6, 7 --- */
 
 static bool workers_are_busy(const struct actr_node *node)
 {
@@ -178,6 +194,7 @@ static void stopped(struct actr_node *node)
 {
 	node_tell_waiting(node);
 	network_free(node);
+	tracing_end(node);
 	actr__loop_cancel_deferred(&node->events.tell);
 	node->endpoint.local = actr__dispatcher_free(node->endpoint.local);
 	node->endpoint.shell = actr__dispatcher_free(node->endpoint.shell);
@@ -203,6 +220,9 @@ static void on_grace_over(struct actr__timer *timer)
 		break;
 	case STEP_UNREGISTER:
 		unregister(node);
+		break;
+	case STEP_TRACES:
+		send_traces(node);
 		break;
 	case STEP_MAILBOX:
 		close_mailbox(node);

@@ -154,15 +154,17 @@ int signaling_send_renewal(struct actr__signaling *s, uint64_t *ret_number)
 }
 
 int signaling_send_discover(struct actr__signaling *s, const actr_type *type, uint32_t count,
-			    uint64_t *ret_number, actr_error *err)
+			    struct actr__signaling_request *asked, actr_error *err)
 {
 	Actr__RouteCandidatesRequest request = ACTR__ROUTE_CANDIDATES_REQUEST__INIT;
 	Actr__RouteCandidatesRequest__NodeSelectionCriteria criteria =
 		ACTR__ROUTE_CANDIDATES_REQUEST__NODE_SELECTION_CRITERIA__INIT;
 	Actr__ActrType target;
 	struct outgoing out;
-	Signaling__ActrToSignaling *to_server = begin_request(s, &out, ret_number);
+	Signaling__ActrToSignaling *to_server = begin_request(s, &out, &asked->envelope_number);
 
+	out.envelope.envelope.traceparent = (char *)(uintptr_t)asked->traceparent;
+	out.envelope.envelope.tracestate = (char *)(uintptr_t)asked->tracestate;
 	criteria.has_candidate_count = true;
 	criteria.candidate_count = count;
 	request.target_type = actr__pb_type(&target, type);

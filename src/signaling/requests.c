@@ -56,7 +56,7 @@ int actr__signaling_discover(struct actr__signaling *s, struct actr__signaling_r
 	request->signaling = s;
 	actr__list_push(&s->requests, &request->link);
 	s->request_count++;
-	rc = signaling_send_discover(s, type, count, &request->envelope_number, err);
+	rc = signaling_send_discover(s, type, count, request, err);
 	if (rc < 0)
 		(void)take_out(request);
 	return rc;

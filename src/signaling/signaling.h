@@ -119,6 +119,7 @@ struct actr__signaling_request {
 	struct actr__signaling *signaling;
 	uint64_t envelope_number;
 	unsigned kind;
+	const char *traceparent, *tracestate; /* of who asks, while it is asked; or NULL */
 	/* err NULL: success; `ids` are the candidates of a route request, borrowed. */
 	void (*on_done)(struct actr__signaling_request *request, const actr_error *err,
 			const actr_id *ids, size_t id_count);

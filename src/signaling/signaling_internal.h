@@ -118,7 +118,7 @@ int signaling_send_unregister(struct actr__signaling *s, const char *reason, uin
 int signaling_send_ping(struct actr__signaling *s);
 int signaling_send_renewal(struct actr__signaling *s, uint64_t *ret_number);
 int signaling_send_discover(struct actr__signaling *s, const actr_type *type, uint32_t count,
-			    uint64_t *ret_number, actr_error *err);
+			    struct actr__signaling_request *request, actr_error *err);
 int signaling_send_watch(struct actr__signaling *s, const actr_type *type, bool on);
 /* Only encode: the result is in s->out. */
 int signaling_encode_relay(struct actr__signaling *s, const actr_id *to,

@@ -13,16 +13,28 @@ struct http_post {
 	struct actr__ws_context *context;
 	struct dial *dial;
 	struct lws *wsi;
-	void (*on_done)(void *user, unsigned status, actr_bytes response, const actr_error *why);
+	void (*on_done)(void *user, const struct actr__http_answer *answer);
 	void *user;
 	struct actr__timer timer;
 	struct actr__buf response;
 	char content_type[128];
-	unsigned status;
+	unsigned status, retry_after_s;
 	bool complete;
 	size_t size;
 	uint8_t *body; /* LWS_PRE, then size */
 };
+
+static void tell(struct http_post *post, const actr_error *why)
+{
+	struct actr__http_answer answer = {.why = why};
+
+	if (!why) {
+		answer.status = post->status;
+		answer.retry_after_s = post->retry_after_s;
+		answer.body = actr__bytes(post->response.data, post->response.size);
+	}
+	post->on_done(post->user, &answer);
+}
 
 static void post_end(struct http_post *post, const actr_error *why)
 {
@@ -37,10 +49,7 @@ static void post_end(struct http_post *post, const actr_error *why)
 		why = &lost;
 	}
 	if (!post->context->freeing)
-		post->on_done(post->user, why ? 0 : post->status,
-			      why ? actr__bytes(NULL, 0)
-				  : actr__bytes(post->response.data, post->response.size),
-			      why);
+		tell(post, why);
 	dial_free(post->dial);
 	actr__buf_done(&post->response);
 	actr__free(post->body);
@@ -93,6 +102,21 @@ static int write_body(struct http_post *post, struct lws *wsi)
 	return rc < 0 ? -1 : 0;
 }
 
+/* A date, the other form of it, is not read. */
+static unsigned retry_after_s(struct lws *wsi)
+{
+	char text[16];
+	int size = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_RETRY_AFTER);
+	unsigned seconds = 0;
+
+	for (int i = 0; i < size; i++) {
+		if (text[i] < '0' || text[i] > '9' || seconds > 1000000)
+			return 0;
+		seconds = seconds * 10 + (unsigned)(text[i] - '0');
+	}
+	return seconds;
+}
+
 /* Makes libwebsockets call back with RECEIVE_CLIENT_HTTP_READ, chunked framing removed. */
 static int pull(struct lws *wsi)
 {
@@ -129,6 +153,7 @@ int http_post_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 		return add_headers(post, wsi, in, size);
 	case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
 		post->status = lws_http_client_http_response(wsi);
+		post->retry_after_s = retry_after_s(wsi);
 		return 0;
 	case LWS_CALLBACK_CLIENT_HTTP_WRITEABLE:
 		return write_body(post, wsi);
@@ -200,9 +225,8 @@ static struct http_post *post_new(struct actr__ws_context *context, const char *
 
 int actr__http_post(struct actr__ws_context *context, const char *url, const char *content_type,
 		    actr_bytes body, unsigned timeout_ms,
-		    void (*on_done)(void *user, unsigned status, actr_bytes response,
-				    const actr_error *why),
-		    void *user, actr_error *err)
+		    void (*on_done)(void *user, const struct actr__http_answer *answer), void *user,
+		    actr_error *err)
 {
 	struct dial_target target;
 	struct http_post *post;

@@ -100,11 +100,17 @@ int actr__ws_listen(struct actr__ws_context *context, const struct actr__ws_list
 /* Stop accepting; open connections go on. Returns NULL. */
 struct actr__ws_server *actr__ws_server_close(struct actr__ws_server *server);
 
-/* One HTTP POST (OTLP, AIS): on_done once, with status 0 when it failed. */
+struct actr__http_answer {
+	unsigned status;	/* 0: there is none, `why` says so */
+	unsigned retry_after_s; /* RFC 9110 10.2.3, in seconds; 0: not said, or as a date */
+	actr_bytes body;
+	const actr_error *why;
+};
+
+/* One HTTP POST (OTLP, AIS): on_done once. */
 int actr__http_post(struct actr__ws_context *context, const char *url, const char *content_type,
 		    actr_bytes body, unsigned timeout_ms,
-		    void (*on_done)(void *user, unsigned status, actr_bytes response,
-				    const actr_error *why),
+		    void (*on_done)(void *user, const struct actr__http_answer *answer),
 		    void *user, actr_error *err);
 
 /* The other half of this door: a wire over one WebSocket. */

@@ -37,6 +37,7 @@ struct world {
 	struct actr__timer guard;
 	uint16_t port;
 	unsigned refuse_status;
+	unsigned retry_after_s;
 	char path[128], query[128], address[64];
 	bool has_source_id;
 	struct side client, peer;
@@ -662,15 +663,17 @@ static void bad_urls_are_refused(void **state)
 
 /* --- HTTP --- */
 
-static void on_posted(void *user, unsigned status, actr_bytes response, const actr_error *why)
+static void on_posted(void *user, const struct actr__http_answer *answer)
 {
 	struct world *w = user;
 
 	w->posted = true;
-	w->status = status;
-	snprintf(w->body, sizeof w->body, "%.*s", (int)response.size, (const char *)response.data);
-	if (why)
-		w->why = *why;
+	w->status = answer->status;
+	w->retry_after_s = answer->retry_after_s;
+	snprintf(w->body, sizeof w->body, "%.*s", (int)answer->body.size,
+		 (const char *)answer->body.data);
+	if (answer->why)
+		w->why = *answer->why;
 	check(w);
 }
 
@@ -712,7 +715,8 @@ static void on_echo_ready(struct actr__io *io, unsigned ready)
 		return;
 	assert_non_null(strcasestr(server->request, "content-type: application/x-test"));
 	snprintf(answer, sizeof answer,
-		 "HTTP/1.1 202 Accepted\r\ncontent-length: %zu\r\nconnection: close\r\n\r\n%s",
+		 "HTTP/1.1 202 Accepted\r\ncontent-length: %zu\r\nretry-after: 17\r\n"
+		 "connection: close\r\n\r\n%s",
 		 strlen(body + 4), body + 4);
 	assert_true(write(io->fd, answer, strlen(answer)) > 0);
 	actr__io_stop(server->loop, io);
@@ -735,6 +739,7 @@ static void a_post_brings_status_and_body(void **state)
 	run_until(w, posted);
 	assert_int_equal(w->why.code, 0);
 	assert_int_equal(w->status, 202);
+	assert_int_equal(w->retry_after_s, 17);
 	assert_string_equal(w->body, "hello");
 	close(server.fd);
 }
