@@ -334,6 +334,78 @@ static void without_a_row_there_is_no_call_and_one_row_serves_both_directions_of
 	world_done(&world);
 }
 
+/* --- trace context --- */
+
+static char traceparent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+static char tracestate[] = "rojo=1";
+
+/* The answer to a discovery whose envelope has this trace. */
+static Signaling__SignalingEnvelope *discover_traced(struct client *client, char *parent)
+{
+	Actr__DiscoveryRequest discovery = ACTR__DISCOVERY_REQUEST__INIT;
+	struct request request;
+	Signaling__ActrToSignaling *flow = request_init(&request, client);
+
+	flow->payload_case = SIGNALING__ACTR_TO_SIGNALING__PAYLOAD_DISCOVERY_REQUEST;
+	flow->discovery_request = &discovery;
+	request.envelope.traceparent = parent;
+	request.envelope.tracestate = tracestate;
+	client_send(client, &request.envelope);
+	return client_take(client);
+}
+
+static void an_answer_has_the_trace_of_its_question(void **state)
+{
+	Signaling__SignalingEnvelope *answer;
+	struct client a, b;
+
+	client_open(&a, *state);
+	client_open(&b, *state);
+	client_register(&a, 1, "acme:echo");
+	client_register(&b, 1, "acme:echo");
+	answer = discover_traced(&a, traceparent);
+	assert_string_equal(answer->traceparent, traceparent);
+	assert_string_equal(answer->tracestate, tracestate);
+	answer = discover_traced(&a, (char *)(uintptr_t) "not a trace");
+	assert_null(answer->traceparent);
+	assert_null(answer->tracestate);
+	answer = discover_traced(&b, NULL); /* nothing is left of the last one */
+	assert_null(answer->traceparent);
+	client_lose(&a);
+	client_lose(&b);
+}
+
+static void a_relay_keeps_its_trace(void **state)
+{
+	Signaling__SignalingEnvelope envelope = SIGNALING__SIGNALING_ENVELOPE__INIT, *relayed;
+	Signaling__ActrRelay relay = SIGNALING__ACTR_RELAY__INIT;
+	Webrtc__IceCandidate ice = WEBRTC__ICE_CANDIDATE__INIT;
+	struct actr__pb_id source, target;
+	Actr__AIdCredential credential;
+	struct client a, b;
+
+	client_open(&a, *state);
+	client_open(&b, *state);
+	client_register(&a, 1, "acme:echo");
+	client_register(&b, 1, "acme:echo");
+	ice.candidate = (char *)(uintptr_t) "candidate:1";
+	relay.source = actr__pb_id(&source, &a.id);
+	relay.target = actr__pb_id(&target, &b.id);
+	relay.credential = actr__pb_credential(&credential, a.credential, a.key_id);
+	relay.payload_case = SIGNALING__ACTR_RELAY__PAYLOAD_ICE_CANDIDATE;
+	relay.ice_candidate = &ice;
+	envelope.flow_case = SIGNALING__SIGNALING_ENVELOPE__FLOW_ACTR_RELAY;
+	envelope.actr_relay = &relay;
+	envelope.traceparent = traceparent;
+	envelope.tracestate = tracestate;
+	client_send(&a, &envelope);
+	relayed = client_take(&b);
+	assert_string_equal(relayed->traceparent, traceparent);
+	assert_string_equal(relayed->tracestate, tracestate);
+	client_lose(&a);
+	client_lose(&b);
+}
+
 /* --- discovery and presence --- */
 
 static void discovery_lists_each_type_once_with_what_it_published(void **state)
@@ -523,6 +595,8 @@ int main(void)
 		WORLD_TEST(an_actors_own_rules_hide_it),
 		cmocka_unit_test(
 			without_a_row_there_is_no_call_and_one_row_serves_both_directions_of_relay),
+		WORLD_TEST(an_answer_has_the_trace_of_its_question),
+		WORLD_TEST(a_relay_keeps_its_trace),
 		WORLD_TEST(discovery_lists_each_type_once_with_what_it_published),
 		WORLD_TEST(a_subscriber_hears_of_actors_that_come_up_until_it_unsubscribes),
 		WORLD_TEST(two_realms_with_the_same_types_never_see_each_other),

@@ -24,10 +24,21 @@ void actr_set_log(actr_log_level level, void (*fn)(void *, const actr_log_record
 	pthread_rwlock_unlock(&lock);
 }
 
+/* An id may be a peer's: no control character, space or quote leaves here. */
+static const char *clean_id(const char *id, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; id[n] && n + 1 < size; n++)
+		out[n] = id[n] > 0x20 && id[n] < 0x7f && id[n] != '"' ? id[n] : '?';
+	out[n] = 0;
+	return out;
+}
+
 void actr__log_emit(actr_log_level level, int severity, const char *category,
 		    const struct actr__log_ids *ids, const char *format, ...)
 {
-	char message[1024];
+	char message[1024], request_id[132];
 	va_list args;
 	actr_log_record record = {
 		.size = sizeof record,
@@ -35,7 +46,9 @@ void actr__log_emit(actr_log_level level, int severity, const char *category,
 		.severity = severity,
 		.category = category,
 		.message = message,
-		.request_id = ids ? ids->request_id : NULL,
+		.request_id = ids && ids->request_id
+				      ? clean_id(ids->request_id, request_id, sizeof request_id)
+				      : NULL,
 		.trace_id = ids ? ids->trace_id : NULL,
 	};
 

@@ -159,8 +159,13 @@ static void an_answer_for_nobody_is_logged_and_dropped(void **state)
 	struct world *w = *state;
 
 	inject(w, &e);
-	expect_record("orphan_response", "request_id=\"nobody's\"", ACTR_LOG_WARN, 4, NULL);
+	expect_record("orphan_response", "request_id=\"nobody's\"", ACTR_LOG_WARN, 4, "nobody's");
 	assert_int_equal(A(w)->handled, 0);
+	record_count = 0;
+	e.request_id = actr__text("x level=error\n\"y\"");
+	inject(w, &e); /* a peer's id forges no record */
+	expect_record("orphan_response", "what=late_or_unknown_answer", ACTR_LOG_WARN, 4,
+		      "x?level=error??y?");
 }
 
 static void an_answer_of_neither_or_both_ends_the_call_at_once(void **state)

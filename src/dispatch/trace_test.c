@@ -432,6 +432,34 @@ static void a_record_has_the_ids_of_its_span(void **state)
 	assert_string_equal(logged_request, B(w)->last_request_id);
 }
 
+static unsigned debug_records;
+
+static void count_debug(void *user, const actr_log_record *r)
+{
+	(void)user;
+	debug_records += r->level == ACTR_LOG_DEBUG;
+}
+
+/* There is one filter, before anything is formatted; spans take nothing from the log. */
+static void defect_74_what_the_log_filter_drops_reaches_neither_sink_nor_span(void **state)
+{
+	static const actr_log_level levels[] = {ACTR_LOG_DEBUG, ACTR_LOG_WARN};
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
+		memset(&got, 0, sizeof got);
+		debug_records = 0;
+		actr_set_log(levels[i], count_debug, NULL);
+		call_traced(A(w), B(w), &world_echo, NULL, NULL);
+		actr_set_log(ACTR_LOG_ERROR, NULL, NULL);
+		export(w);
+		assert_int_equal(got.count, 2);
+		assert_string_equal(got.spans[0].event, "");
+		assert_string_equal(got.spans[1].event, "");
+		assert_true(levels[i] == ACTR_LOG_DEBUG ? debug_records >= 2 : debug_records == 0);
+	}
+}
+
 #define ON(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define OFF(name) cmocka_unit_test_setup_teardown(name, setup_off, teardown)
 
@@ -452,6 +480,7 @@ int main(void)
 		OFF(off_nothing_begins_and_what_comes_is_passed_on),
 		OFF(off_nothing_is_allocated_for_it),
 		ON(a_record_has_the_ids_of_its_span),
+		ON(defect_74_what_the_log_filter_drops_reaches_neither_sink_nor_span),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

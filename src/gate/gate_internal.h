@@ -52,6 +52,13 @@ struct actr__gate {
 	uint8_t scratch[ACTR__MESSAGE_MAX];
 };
 
+/* What a record about this envelope is marked with; they point into `ret`. */
+struct envelope_ids {
+	struct actr__log_ids ids;
+	char request_id[ACTR__REQUEST_ID_MAX + 1], trace_id[33];
+};
+const struct actr__log_ids *envelope_ids(const struct actr__envelope *envelope,
+					 struct envelope_ids *ret);
 /* Key of (peer, request id) in all three tables. */
 uint64_t exchange_hash(const actr_id *peer, actr_bytes request_id);
 /* Encode into the gate's scratch; ACTR_E_TOO_LARGE. */

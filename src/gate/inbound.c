@@ -57,16 +57,33 @@ static void bury_undecodable(struct actr__gate *gate, const actr_id *from, struc
 		ACTR_ERR(10, "mailbox_error", "what=dead_letter_lost cause=\"%s\"", err.message);
 }
 
+const struct actr__log_ids *envelope_ids(const struct actr__envelope *e, struct envelope_ids *ret)
+{
+	struct actr__trace trace;
+
+	memset(&ret->ids, 0, sizeof ret->ids);
+	if (actr__copy_text(ret->request_id, sizeof ret->request_id, e->request_id))
+		ret->ids.request_id = ret->request_id;
+	if (actr__trace_parse(e->traceparent, &trace)) {
+		actr__hex(trace.trace_id, sizeof trace.trace_id, ret->trace_id);
+		ret->ids.trace_id = ret->trace_id;
+	}
+	return &ret->ids;
+}
+
 static void receive_answer(struct actr__gate *gate, const actr_id *from, struct actr__msg *msg)
 {
 	struct actr__envelope *e = &msg->envelope;
 	struct actr__pending *p = pending_find(gate, from, e->request_id);
+	struct envelope_ids ids;
 	char id[68];
 
 	if (!p) {
 		gate->stats.orphans++;
-		ACTR_WARN(4, "orphan_response", "what=late_or_unknown_answer request_id=%s",
-			  actr__log_quote(e->request_id.data, e->request_id.size, id, sizeof id));
+		ACTR_LOG_IDS(
+			ACTR_LOG_WARN, 4, "orphan_response", envelope_ids(e, &ids),
+			"what=late_or_unknown_answer request_id=%s",
+			actr__log_quote(e->request_id.data, e->request_id.size, id, sizeof id));
 		actr__msg_unref(msg);
 		return;
 	}

@@ -17,6 +17,26 @@ static void a_question_is_answered_with_candidates(void **st)
 	assert_int_equal(question.done, 1);
 }
 
+static void a_question_has_the_trace_of_who_asks(void **st)
+{
+	struct question question = {.request.traceparent = "00-1-2-01",
+				    .request.tracestate = "rojo=1"};
+
+	(void)st;
+	both_ready();
+	question.request.on_done = on_answer;
+	assert_int_equal(actr__signaling_discover(world.a.signaling, &question.request,
+						  &world.b.id.type, 4, 0, NULL),
+			 0);
+	advance(20);
+	assert_int_equal(question.done, 1);
+	assert_string_equal(world.server.last_traceparent, "00-1-2-01");
+	assert_string_equal(world.server.last_tracestate, "rojo=1");
+	assert_int_equal(ask(&world.a, &question, &world.b.id.type), 0);
+	assert_string_equal(world.server.last_traceparent, "");
+	advance(20);
+}
+
 static void nobody_is_a_success_without_candidates(void **st)
 {
 	struct question question;
@@ -241,6 +261,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		world_test(a_question_is_answered_with_candidates),
+		world_test(a_question_has_the_trace_of_who_asks),
 		world_test(nobody_is_a_success_without_candidates),
 		world_test(asking_needs_a_session),
 		world_test(a_refused_question_tells_the_servers_code),

@@ -390,6 +390,14 @@ void scripted_node_cut(struct scripted_node *node)
 	actr__signaling_lost(node->signaling, NULL);
 }
 
+static void note_trace(struct scripted_server *server, const Signaling__SignalingEnvelope *e)
+{
+	(void)snprintf(server->last_traceparent, sizeof server->last_traceparent, "%s",
+		       e->traceparent ? e->traceparent : "");
+	(void)snprintf(server->last_tracestate, sizeof server->last_tracestate, "%s",
+		       e->tracestate ? e->tracestate : "");
+}
+
 int scripted_node_send(struct scripted_node *node, actr_bytes bytes)
 {
 	Signaling__SignalingEnvelope *envelope;
@@ -399,6 +407,7 @@ int scripted_node_send(struct scripted_node *node, actr_bytes bytes)
 	envelope = signaling__signaling_envelope__unpack(NULL, bytes.size, bytes.data);
 	if (!envelope)
 		abort(); /* the node sent what is no envelope */
+	note_trace(node->server, envelope);
 	if (!node->server->silent)
 		on_envelope(node, envelope);
 	signaling__signaling_envelope__free_unpacked(envelope, NULL);

@@ -36,6 +36,7 @@ struct scripted_server {
 	float last_power_reserve, last_mailbox_backlog;
 	uint32_t last_key_id;
 	char last_reason[64];
+	char last_traceparent[64], last_tracestate[64]; /* "" for none */
 };
 
 struct scripted_node {
