@@ -32,6 +32,12 @@ struct credential {
 	int64_t expires_at_s;
 };
 
+/* The last token of a connection whose signature was found good: it need not be checked again. */
+struct credential_seen {
+	size_t size; /* 0: none */
+	uint8_t token[CREDENTIAL_MAX];
+};
+
 /* Load the keys of the store; make the first one when there is none. */
 int issuer_init(struct issuer *issuer, struct store *store, actr_error *err);
 void issuer_done(struct issuer *issuer);
@@ -40,8 +46,12 @@ int issuer_rotate(struct issuer *issuer, struct store *store, actr_error *err);
 
 int issuer_sign(const struct issuer *issuer, const actr_id *id, int64_t now_s, int64_t expires_at_s,
 		struct credential *ret, actr_error *err);
-/* Whose it is. ACTR_E_UNAUTHENTICATED when anything is wrong with it, also a missing expiry. */
+/*
+ * Whose it is. ACTR_E_UNAUTHENTICATED when anything is wrong with it, also a missing expiry. seen:
+ * of this connection, or NULL; it saves the signature's check alone, key and expiry are looked at
+ * each time.
+ */
 int issuer_verify(const struct issuer *issuer, actr_bytes token, uint32_t key_id, int64_t now_s,
-		  actr_id *ret_id, actr_error *err);
+		  struct credential_seen *seen, actr_id *ret_id, actr_error *err);
 
 #endif

@@ -201,7 +201,7 @@ static bool authenticate(struct session *session, const char *reply_for,
 	if (!credential)
 		return refuse(session, reply_for, 401, "a credential is missing");
 	if (issuer_verify(&session->hub->issuer, actr__pb_bytes(credential->encrypted_token),
-			  credential->token_key_id, now_s(), &claimed, &err) < 0)
+			  credential->token_key_id, now_s(), &session->seen, &claimed, &err) < 0)
 		return refuse(session, reply_for, 401, err.message);
 	if (actr__pb_id_read(source_message, &source, NULL) < 0 ||
 	    !actr_id_equal(&source, &claimed))
@@ -553,6 +553,7 @@ struct session *session_free(struct session *session)
 	actr__timer_stop(session->hub->loop, &session->login);
 	actr__list_remove(&session->link);
 	session->hub->session_count--;
+	actr__wipe(&session->seen, sizeof session->seen);
 	actr__free(session);
 	return NULL;
 }

@@ -14,7 +14,8 @@ struct session {
 	struct hub *hub;
 	const struct session_events *events;
 	void *user;
-	struct actor *actor;	  /* its identity, or NULL; actor->session points back */
+	struct actor *actor; /* its identity, or NULL; actor->session points back */
+	struct credential_seen seen;
 	struct actr__timer login; /* runs while there is no identity */
 	struct bucket bucket;
 	struct actr__list subscriptions; /* presence.c */

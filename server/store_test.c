@@ -90,13 +90,49 @@ static void keys_outlive_a_restart_and_a_rotation(void **state)
 	assert_int_equal(issuer_sign(&issuer, &id, 100, 200, &fresh, NULL), 0);
 	assert_int_not_equal(fresh.key_id, old.key_id);
 	assert_int_equal(issuer_verify(&issuer, actr__bytes(old.token, old.size), old.key_id, 150,
-				       &got, NULL),
+				       NULL, &got, NULL),
 			 0);
 	assert_true(actr_id_equal(&got, &id));
 	/* The key that the message names must be the one that the claims name. */
 	assert_int_equal(issuer_verify(&issuer, actr__bytes(old.token, old.size), fresh.key_id, 150,
-				       &got, NULL),
+				       NULL, &got, NULL),
 			 ACTR_E_UNAUTHENTICATED);
+	issuer_done(&issuer);
+	store_close(store);
+}
+
+static void a_token_that_was_seen_is_believed_until_it_expires_and_no_other(void **state)
+{
+	actr_id id = {.realm = 1, .serial = 2, .type = {"acme", "a"}}, other = id, got;
+	struct credential_seen seen = {.size = 0};
+	struct credential mine, theirs;
+	struct store *store = open_store();
+	struct issuer issuer;
+
+	(void)state;
+	other.serial = 3;
+	assert_int_equal(issuer_init(&issuer, store, NULL), 0);
+	assert_int_equal(issuer_sign(&issuer, &id, 100, 200, &mine, NULL), 0);
+	assert_int_equal(issuer_sign(&issuer, &other, 100, 200, &theirs, NULL), 0);
+#define VERIFY(c, now)                                                                             \
+	issuer_verify(&issuer, actr__bytes((c).token, (c).size), (c).key_id, now, &seen, &got, NULL)
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(VERIFY(mine, 150), 0);
+		assert_true(actr_id_equal(&got, &id));
+	}
+	theirs.token[theirs.size - 1] ^= 1;
+	assert_int_equal(VERIFY(theirs, 150), ACTR_E_UNAUTHENTICATED);
+	assert_memory_equal(seen.token, mine.token, mine.size); /* not remembered */
+	theirs.token[theirs.size - 1] ^= 1;
+	assert_int_equal(VERIFY(theirs, 150), 0);
+	assert_true(actr_id_equal(&got, &other));
+	assert_int_equal(VERIFY(theirs, 201), ACTR_E_UNAUTHENTICATED); /* expired all the same */
+	theirs.token[20] ^= 1;					       /* claims changed */
+	assert_int_equal(VERIFY(theirs, 150), ACTR_E_UNAUTHENTICATED);
+	theirs.token[20] ^= 1;
+	theirs.key_id++;
+	assert_int_equal(VERIFY(theirs, 150), ACTR_E_UNAUTHENTICATED);
+#undef VERIFY
 	issuer_done(&issuer);
 	store_close(store);
 }
@@ -163,6 +199,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(two_processes_on_one_file_take_different_serials,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_token_that_was_seen_is_believed_until_it_expires_and_no_other, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(keys_outlive_a_restart_and_a_rotation, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(the_file_is_readable_by_its_owner_only, setup,
