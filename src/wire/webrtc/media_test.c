@@ -447,6 +447,67 @@ static void tampered_and_repeated_packets_are_counted_and_dropped(void **st)
 	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
 }
 
+/* A packet of A for B, with A's key. */
+static void inject(struct world *w, uint32_t ssrc, uint8_t payload_type)
+{
+	uint8_t packet[200] = {0x80, payload_type, 0, 1, 0, 0, 0, 1};
+	size_t size;
+
+	for (unsigned i = 0; i < 4; i++)
+		packet[8 + i] = (uint8_t)(ssrc >> (24 - 8 * i));
+	memcpy(packet + 12, (uint8_t[]){0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0}, 11);
+	size = actr__srtp_protect(inner(&w->a)->media->srtp, packet, 30, false);
+	assert_true(size > 30);
+	actr__webrtc_on_datagram(inner(&w->b), packet, size);
+}
+
+static void streams_of_no_track_are_counted_and_bounded(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+	struct media *media;
+
+	world_connect(w);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+	media = inner(&w->b)->media;
+	for (uint32_t i = 0; i < 300; i++)
+		inject(w, 0x10000 + i, 50);
+	assert_int_equal(media->packets_unknown, 300);
+	assert_int_equal(media->packets_forged, 0);
+	assert_int_equal(media->stream_count, ACTR__MEDIA_STREAMS_MAX);
+	inject(w, 0x10000 + 299, 50);
+	assert_int_equal(media->packets_forged, 1); /* repeated */
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+}
+
+static bool hides_ssrcs(struct world *w, struct side *from, struct actr__signal *signal)
+{
+	char *text = (char *)(uintptr_t)signal->text;
+
+	(void)w;
+	(void)from;
+	while (signal->kind != ACTR__SIGNAL_CANDIDATE && (text = strstr(text, "a=ssrc:")))
+		memcpy(text, "a=x-non", 7);
+	return true;
+}
+
+static void packets_of_an_ssrc_that_nobody_named_find_their_section_by_mid(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *first, *second;
+
+	w->filter = hides_ssrcs;
+	world_connect(w);
+	first = add(&w->a, "first", ACTR_CODEC_VP8);
+	second = add(&w->a, "second", ACTR_CODEC_VP8); /* of the same payload type */
+	until(w, a_is_active, 2);
+	deliver(w, &w->a, second, ACTR_CODEC_VP8, 3000);
+	deliver(w, &w->a, first, ACTR_CODEC_VP8, 3000);
+	deliver(w, &w->a, second, ACTR_CODEC_VP8, 3000);
+}
+
 static void packets_before_any_media_are_dropped(void **st)
 {
 	struct world *w = *st;
@@ -604,6 +665,8 @@ int main(void)
 		TEST(a_restart_offer_wins_over_one_about_tracks),
 		TEST(an_offer_that_got_lost_is_repeated),
 		TEST(tampered_and_repeated_packets_are_counted_and_dropped),
+		TEST(streams_of_no_track_are_counted_and_bounded),
+		TEST(packets_of_an_ssrc_that_nobody_named_find_their_section_by_mid),
 		TEST(packets_before_any_media_are_dropped),
 		TEST(closing_with_tracks_ends_them_without_news),
 		TEST(toward_the_original_a_sample_is_one_packet),

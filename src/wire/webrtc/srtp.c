@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <srtp2/srtp.h>
 
-#define REPLAY_WINDOW 1024
+#define REPLAY_WINDOW 4096 /* packets, as many as a sender keeps for repeats */
 
 struct profile {
 	const char *name; /* OpenSSL's */
