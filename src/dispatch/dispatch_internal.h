@@ -150,6 +150,7 @@ struct actr__request {
 	bool finished;	   /* loop: the answer is handed over */
 	bool returned;	   /* loop: the handler is back */
 	bool released;	   /* loop: its slot is free, its mail acked */
+	bool let_go;	   /* loop: by its keeper, while the handler was still on its thread */
 	bool orphaned;	   /* lock: kept_lock; the dispatcher is gone */
 	unsigned refs;	   /* loop: handler, open token, kept token */
 	actr_error detail; /* what actr_reply_error said; code 0: nothing */

@@ -308,7 +308,10 @@ static void on_kept_settled(struct actr__task *task)
 
 	if (!r->finished)
 		finish(r);
-	unref(r);
+	if (r->returned)
+		unref(r);
+	else
+		r->let_go = true; /* the keeper's reference is made when the handler is back */
 }
 
 static void run_or_post(struct actr__request *r, void (*run)(struct actr__task *))
@@ -376,7 +379,7 @@ static void returned(struct actr__request *r, int code)
 {
 	r->returned = true;
 	if (r->kept)
-		r->refs++; /* the keeper's */
+		r->refs += !r->let_go; /* the keeper's */
 	else if (code < 0 || r->hook || r->tell)
 		request_settle(r, code < 0 ? code : 0);
 	else if (atomic_load(&r->state) == REQUEST_OPEN)

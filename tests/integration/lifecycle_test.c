@@ -87,6 +87,12 @@ static actr_ref *start_echo(void)
 
 /* --- on_start --- */
 
+static void wait_for(sem_t *sem)
+{
+	while (sem_wait(sem) < 0)
+		assert_int_equal(errno, EINTR);
+}
+
 /* Calls back whoever calls it, without waiting, and answers. */
 struct caller_back {
 	sem_t answered;
@@ -160,11 +166,71 @@ static void on_start_may_call_other_actors_and_requests_wait_for_its_end(void **
 	assert_true(starter.had_id);
 	assert_int_equal(starter.code, 0);
 	assert_int_equal(starter.handled_in_on_start, 0);
-	while (sem_wait(&back.answered) < 0)
-		assert_int_equal(errno, EINTR);
+	wait_for(&back.answered);
 	assert_int_equal(back.code, 0);
 	assert_int_equal(atomic_load(&starter.handled), 1);
 	assert_null(actr_ref_close(ref));
+	assert_null(actr_ref_close(service));
+}
+
+/* --- kept tokens --- */
+
+struct keeper {
+	sem_t has_kept, settled;
+	actr_reply *reply;
+};
+
+static int keep(void *self, actr_ctx *ctx, const Echo__EchoRequest *req, actr_reply *reply)
+{
+	struct keeper *k = self;
+
+	(void)ctx;
+	(void)req;
+	k->reply = actr_reply_keep(reply);
+	sem_post(&k->has_kept);
+	wait_for(&k->settled);
+	return 0;
+}
+
+static void a_kept_token_may_be_settled_before_its_handler_is_back(void **state)
+{
+	static const echo_service_ops keeper_ops = {.size = sizeof keeper_ops, .echo = keep};
+	actr_workload workload = ACTR_WORKLOAD_INIT, none = ACTR_WORKLOAD_INIT;
+	Echo__EchoResponse resp = ECHO__ECHO_RESPONSE__INIT;
+	Echo__EchoRequest req = ECHO__ECHO_REQUEST__INIT;
+	struct keeper keeper = {.reply = NULL};
+	actr_ref *service, *client;
+	actr_dest dest;
+	actr_id id;
+
+	(void)state;
+	sem_init(&keeper.has_kept, 0, 0);
+	sem_init(&keeper.settled, 0, 0);
+	workload.service = &echo_service;
+	workload.ops = &keeper_ops;
+	workload.self = &keeper;
+	workload.executor = ACTR_EXECUTOR_WORKER;
+	service = start(&workload);
+	client = start(&none);
+	id = actr_ref_id(service);
+	dest = actr_dest_actor(&id);
+	for (int i = 0; i < 6; i++) {
+		actr_call *call;
+
+		assert_int_equal(echo_service_echo_start(i % 2 ? service : client, &dest, &req,
+							 NULL, NULL, NULL, &call, NULL),
+				 0);
+		wait_for(&keeper.has_kept);
+		if (i < 4)
+			assert_int_equal(echo_service_echo_reply(keeper.reply, &resp), 0);
+		else
+			assert_int_equal(actr_reply_fault(keeper.reply, "x"), 0);
+		/* The answer is there while the handler still runs. */
+		assert_int_equal(actr_call_wait(call, NULL), i < 4 ? 0 : ACTR_E_INVALID_ARGUMENT);
+		sem_post(&keeper.settled);
+		actr_call_unref(call);
+	}
+	assert_null(actr_ref_close(client));
 	assert_null(actr_ref_close(service));
 }
 
@@ -283,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(on_start_may_call_other_actors_and_requests_wait_for_its_end),
+		SERVER_TEST(a_kept_token_may_be_settled_before_its_handler_is_back),
 		SERVER_TEST(discovery_gives_ids_nobody_or_the_reason),
 		SERVER_TEST(defect_64_a_thread_with_a_stack_of_64_kib_can_do_everything),
 		SERVER_TEST(a_shutdown_closes_the_peers_and_then_unregisters),
