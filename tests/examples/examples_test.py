@@ -11,6 +11,8 @@ import sys
 import tempfile
 import unittest
 
+import h264
+
 BIN, EXAMPLES = map(os.path.abspath, sys.argv[1:3])
 
 LINES = 200
@@ -149,6 +151,67 @@ class Examples(Test):
         self.assertEqual(status, 1)
         self.assertIn('ACTR_E_ALREADY_EXISTS: ann is here already', other.errors())
 
+
+    # --- camera
+
+    def start_camera(self, fps=200):
+        camera = self.start('camera_sender', self.config('Camera'), '--fps', str(fps))
+        self.assertRegex(camera.line(), r'^ready acme:camera\.Camera@[0-9a-f]+:1$')
+        return camera
+
+    def record(self, name, frames):
+        path = os.path.join(self.folder, name + '.h264')
+        recorder = self.start('camera_receiver', self.config(name), path, '--frames', str(frames))
+        recorder.path = path
+        self.assertEqual(recorder.line(), 'the camera shows 64 x 48, 200 fps', recorder.errors())
+        return recorder
+
+    def check_film(self, recorder, frames):
+        """What the file shows is what the camera showed; returns the pictures as I420."""
+        words, status = recorder.leave()
+        self.assertEqual(status, 0, recorder.errors())
+        form = '^' + re.sub(r'[0-9.]+', lambda _: '([0-9.]+)', printed_by('camera').splitlines()[1])
+        numbers = re.match(form, words)
+        self.assertTrue(numbers, words)
+        with open(recorder.path, 'rb') as file:
+            data = file.read()
+        pictures, keys = h264.read_film(data)
+        self.assertEqual([len(pictures), keys, len(data)], [int(n) for n in numbers.group(1, 2, 3)])
+        self.assertEqual(len(pictures), frames)
+        shown = [h264.number_of(picture) for picture in pictures]
+        for number, picture in zip(shown, pictures):
+            self.assertEqual(picture, h264.draw(number))
+        self.assertEqual(shown, sorted(set(shown)))
+        if numbers.group(5, 6) == ('0', '0'):
+            self.assertEqual(shown, list(range(shown[0], shown[0] + frames)))
+            self.assertEqual(float(numbers.group(4)), round((frames - 1) / 200, 2))
+        return b''.join(pictures)
+
+    def test_a_camera_is_recorded_pixel_by_pixel(self):
+        camera = self.start_camera()
+        recorder = self.record('Recorder', 60)
+        film = self.check_film(recorder, 60)
+        self.assertEqual(camera.stop(), 0)
+        if not shutil.which('ffprobe') or not shutil.which('ffmpeg'):
+            print('# decoding by a player: skipped: no ffprobe')
+            return
+        probe = subprocess.run(['ffprobe', '-v', 'error', '-of', 'csv=p=0', '-count_frames',
+                                '-show_entries', 'stream=codec_name,profile,width,height,'
+                                'nb_read_frames', recorder.path], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, check=True)
+        self.assertEqual(probe.stdout.strip(), 'h264,Constrained Baseline,64,48,60')
+        player = subprocess.run(['ffmpeg', '-v', 'warning', '-i', recorder.path, '-f', 'rawvideo',
+                                 '-pix_fmt', 'yuv420p', '-'], capture_output=True, check=True)
+        self.assertEqual(player.stderr, b'')
+        self.assertEqual(player.stdout, film)
+
+    def test_a_viewer_who_comes_later_gets_a_key_frame_and_one_who_goes_disturbs_nobody(self):
+        self.start_camera()
+        first = self.record('First', 100)
+        second = self.record('Second', 20)
+        self.check_film(second, 20)
+        self.check_film(first, 100)
+        self.check_film(self.record('Third', 5), 5)
 
 
 class Vanishing(Test):
