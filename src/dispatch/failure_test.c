@@ -332,6 +332,34 @@ static void defect_57_the_loss_of_one_connection_leaves_the_others(void **state)
 	outcome_done(&to_c);
 }
 
+/* --- time-outs that are none --- */
+
+static void a_negative_timeout_is_refused_here_and_the_default_of_a_peer(void **state)
+{
+	struct actr__envelope e = {.route_key = actr__text("test.Service.Keep"),
+				   .request_id = actr__text("negative"),
+				   .has_payload = true,
+				   .timeout_ms = -5,
+				   .direction = ACTR__DIRECTION_REQUEST};
+	struct actr__msg *msg = actr__msg_new(actr__envelope_size(&e), ACTR_LANE_RPC_RELIABLE);
+	actr_call_options options = ACTR_CALL_OPTIONS_INIT;
+	struct world *w = *state;
+	actr_call *call = NULL;
+	uint8_t *out;
+
+	options.timeout_ms = -1;
+	assert_int_equal(actr_call_new(&A(w)->ref, &actr_dest_local, &world_echo, 0, &options,
+				       &call, &out, NULL),
+			 ACTR_E_INVALID_ARGUMENT);
+	assert_null(call);
+	assert_non_null(msg);
+	actr__envelope_encode(&e, msg->data, NULL);
+	actr__gate_receive(B(w)->endpoint.gate, &A(w)->id, msg);
+	world_advance(w, 10);
+	assert_int_equal(B(w)->handled, 1);
+	assert_true(B(w)->last_deadline_ms > 29000 && B(w)->last_deadline_ms <= 30000);
+}
+
 /* --- 44 --- */
 
 static void defect_44_an_answer_waits_while_its_connection_recovers(void **state)
@@ -385,6 +413,7 @@ int main(void)
 		cmocka_unit_test(defect_56_a_send_without_memory_leaves_the_tables_empty),
 		WORLD_TEST(defect_30_news_of_an_older_session_fail_no_call_of_the_newer),
 		WORLD_TEST(defect_57_the_loss_of_one_connection_leaves_the_others),
+		WORLD_TEST(a_negative_timeout_is_refused_here_and_the_default_of_a_peer),
 		WORLD_TEST(defect_44_an_answer_waits_while_its_connection_recovers),
 		WORLD_TEST(defect_44_an_answer_is_not_kept_for_ever),
 	};
