@@ -455,6 +455,23 @@ static void an_original_peer_hears_nothing_of_credit(void **state)
 	assert_int_equal(B(w)->endpoint.streams.sources.count, 0);
 }
 
+static void a_peer_that_may_not_send_is_not_kept_waiting(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	actr_call *calls[100];
+
+	listen(B(w), &seen);
+	B(w)->deny = ACTR_E_PERMISSION_DENIED;
+	for (unsigned i = 0; i < 100; i++)
+		calls[i] = send_chunk(&A(w)->ref, world_dest(B(w)), RELIABLE, "s", i, CHUNK);
+	world_advance(w, 3000);
+	expect_all_done(calls, 100);
+	assert_int_equal(seen.count, 0);
+	assert_true(stats_of(B(w)).refused >= 100);
+	assert_int_equal(B(w)->endpoint.streams.sources.count, 0);
+}
+
 static void state_of_many_streams_is_bounded(void **state)
 {
 	struct world *w = *state;
@@ -678,6 +695,7 @@ int main(void)
 		TEST(both_sides_agree_again_when_one_has_forgotten),
 		TEST(large_chunks_keep_to_the_window_and_a_chunk),
 		TEST(an_original_peer_hears_nothing_of_credit),
+		TEST(a_peer_that_may_not_send_is_not_kept_waiting),
 		TEST(state_of_many_streams_is_bounded),
 		TEST(malformed_frames_are_counted_and_dropped),
 		TEST(frames_that_lie_cost_their_sender_only),

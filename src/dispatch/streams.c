@@ -390,8 +390,19 @@ void actr__streams_lost(struct actr__endpoint *ep, const actr_id *peer)
 	sources_lost(ep, peer);
 }
 
-void actr__streams_refuse(struct actr__endpoint *ep, struct actr__msg *msg)
+void actr__streams_refuse(struct actr__endpoint *ep, const actr_id *from, struct actr__msg *msg)
 {
+	struct actr__chunk chunk;
+	struct credit credit;
+
+	/* What is dropped when it comes needs no room: let it come, as of a stream unknown here. */
+	if (msg->lane == ACTR_LANE_STREAM_RELIABLE && credit_applies(ep, from) &&
+	    actr__chunk_decode(&chunk, actr__bytes(msg->data, msg->size), NULL) == 0 &&
+	    credit_of_chunk(&chunk, &credit) > 0 && credit.asks) {
+		credit.asks = false;
+		credit.bytes += CREDIT_INITIAL;
+		(void)credit_send(ep, from, chunk.stream_id, &credit, NULL);
+	}
 	drop_msg(msg, &ep->streams.refused);
 }
 

@@ -62,7 +62,8 @@ bool actr__streams_busy(struct actr__endpoint *endpoint);
 void actr__streams_receive(struct actr__endpoint *endpoint, const actr_id *from,
 			   struct actr__msg *msg);
 /* The same of a peer that may not send here: counted and dropped. */
-void actr__streams_refuse(struct actr__endpoint *endpoint, struct actr__msg *msg);
+void actr__streams_refuse(struct actr__endpoint *endpoint, const actr_id *from,
+			  struct actr__msg *msg);
 /* The session with this peer is over. */
 void actr__streams_lost(struct actr__endpoint *endpoint, const actr_id *peer);
 

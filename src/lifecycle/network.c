@@ -194,7 +194,7 @@ static void on_chunk(void *owner, const actr_id *from, struct actr__msg *msg)
 	if (actr__acl_allows(&node->system->config, from))
 		actr__streams_receive(&node->endpoint, from, msg);
 	else
-		actr__streams_refuse(&node->endpoint, msg);
+		actr__streams_refuse(&node->endpoint, from, msg);
 }
 
 static const struct actr__gate_events gate_events = {.admit = admit, .on_chunk = on_chunk};

@@ -9,10 +9,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -22,6 +25,8 @@
 #include "process.h"
 
 static struct process server;
+/* Of the nodes that are started next; or NULL. */
+static const char *cert_file, *key_file, *ca_file;
 
 static int setup(void **state)
 {
@@ -85,6 +90,9 @@ static int actor_start(struct actor *a, bool relay_only, const char *listen, act
 	config.relay_only = relay_only;
 	config.websocket_listen = listen;
 	config.websocket_after_ms = 100;
+	config.websocket_cert_file = listen ? cert_file : NULL;
+	config.websocket_key_file = listen ? key_file : NULL;
+	config.signaling_ca_file = ca_file;
 	workload.service = &echo_service;
 	workload.ops = &ops;
 	workload.self = a;
@@ -239,6 +247,75 @@ static void streams_with_large_chunks_go_over_a_websocket(void **state)
 	actr_ref_close(service.ref);
 }
 
+static void make_certificate(const char *cert_path, const char *key_path)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = X509_new();
+	X509_EXTENSION *name =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+	FILE *file;
+
+	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+	X509_set_pubkey(cert, key);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+				   (const unsigned char *)"test", -1, -1, 0);
+	X509_set_issuer_name(cert, X509_get_subject_name(cert));
+	X509_set_version(cert, 2);
+	X509_add_ext(cert, name, -1);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	file = fopen(cert_path, "w");
+	assert_true(PEM_write_X509(file, cert));
+	fclose(file);
+	file = fopen(key_path, "w");
+	assert_true(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL));
+	fclose(file);
+	X509_EXTENSION_free(name);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
+static void a_direct_lane_with_tls_is_used_when_its_certificate_is_trusted(void **state)
+{
+	char dir[] = "/tmp/actr-direct-XXXXXX", cert[64], key[64];
+	actr_error err = ACTR_ERROR_INIT;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(cert, sizeof cert, "%s/cert.pem", dir);
+	snprintf(key, sizeof key, "%s/key.pem", dir);
+	make_certificate(cert, key);
+	cert_file = cert;
+	key_file = key;
+	for (unsigned trusted = 0; trusted < 2; trusted++) {
+		actr_call_options options = ACTR_CALL_OPTIONS_INIT;
+		Echo__EchoRequest req = ECHO__ECHO_REQUEST__INIT;
+		const Echo__EchoResponse *resp;
+		struct actor service, client;
+		actr_call *call = NULL;
+		actr_dest dest;
+		actr_id id;
+
+		ca_file = trusted ? cert : NULL;
+		assert_int_equal(actor_start(&service, true, "127.0.0.1:0", &err), 0);
+		assert_int_equal(actor_start(&client, true, NULL, &err), 0);
+		id = actr_ref_id(service.ref);
+		dest = actr_dest_actor(&id);
+		options.timeout_ms = trusted ? 0 : 1000;
+		assert_int_equal(
+			echo_service_echo(client.ref, &dest, &req, &options, &call, &resp, &err),
+			trusted ? 0 : ACTR_E_TIMEOUT);
+		if (trusted)
+			actr_call_unref(call);
+		actr_ref_close(client.ref);
+		actr_ref_close(service.ref);
+	}
+	cert_file = key_file = ca_file = NULL;
+	unlink(cert);
+	unlink(key);
+	rmdir(dir);
+}
+
 static int connect_to(uint16_t port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -316,6 +393,7 @@ int main(void)
 		cmocka_unit_test(
 			defect_48_codes_are_the_same_in_process_over_webrtc_and_over_a_websocket),
 		cmocka_unit_test(streams_with_large_chunks_go_over_a_websocket),
+		cmocka_unit_test(a_direct_lane_with_tls_is_used_when_its_certificate_is_trusted),
 		cmocka_unit_test(who_has_no_ticket_does_not_come_in),
 		cmocka_unit_test(an_open_address_without_tls_is_refused),
 	};

@@ -240,7 +240,10 @@ static void on_chunk(void *owner, const actr_id *from, struct actr__msg *msg)
 	struct world_actor *a = owner;
 
 	a->chunks++;
-	actr__streams_receive(&a->endpoint, from, msg);
+	if (a->deny)
+		actr__streams_refuse(&a->endpoint, from, msg);
+	else
+		actr__streams_receive(&a->endpoint, from, msg);
 }
 
 static const struct actr__gate_events gate_events = {admit, on_chunk};
