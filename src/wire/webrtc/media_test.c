@@ -590,6 +590,34 @@ static void toward_the_original_a_sample_is_one_packet(void **st)
 	assert_int_equal(counters.bytes_sent, ACTR_SAMPLE_ORIGINAL_MAX);
 }
 
+/* aiortc does that, whatever RFC 8829 5.2.2 says. */
+static bool looks_like_aiortc(struct world *w, struct side *from, struct actr__signal *signal)
+{
+	static char digit = '1';
+	char *origin = strstr(signal->text, "o=- ");
+
+	if (origin && from == &w->b)
+		origin[4] = digit == '9' ? '1' : ++digit;
+	return looks_original(w, from, signal);
+}
+
+static void a_stranger_may_change_its_session_id_but_not_its_path(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *a, *b;
+
+	w->filter = looks_like_aiortc;
+	world_connect(w);
+	a = add(&w->a, "of-a", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	b = add(&w->b, "of-b", ACTR_CODEC_OPUS);
+	until(w, both_active, 1);
+	deliver(w, &w->a, a, ACTR_CODEC_VP8, 1000);
+	deliver(w, &w->b, b, ACTR_CODEC_OPUS, 300);
+	assert_int_equal(w->a.state_count, 1);
+	assert_int_equal(w->a.session, 1);
+}
+
 /* The original sends what it cannot read itself. */
 static void take_large_packets(struct world *w)
 {
@@ -670,6 +698,7 @@ int main(void)
 		TEST(packets_before_any_media_are_dropped),
 		TEST(closing_with_tracks_ends_them_without_news),
 		TEST(toward_the_original_a_sample_is_one_packet),
+		TEST(a_stranger_may_change_its_session_id_but_not_its_path),
 		TEST(samples_of_60_000_bytes_come_in_one_packet),
 		TEST(large_packets_pass_libnice_as_well),
 		TEST(wanting_samples_offers_a_section_to_a_stranger_and_none_to_our_own),

@@ -321,6 +321,17 @@ static int answer(struct wire_webrtc *w, const struct actr__signal *offer,
 	return 0;
 }
 
+/* By its id, which aiortc changes with each description: there the path and the key tell. */
+static bool is_same_session(const struct wire_webrtc *w, const struct actr__sdp *sdp)
+{
+	if (sdp->session_id == w->remote_session)
+		return true;
+	return !sdp->ours && w->link && w->link->has_remote &&
+	       actr__bytes_equal_text(sdp->ufrag, w->link->remote_ufrag) &&
+	       sdp->fingerprint_size == w->fingerprint_size &&
+	       !memcmp(sdp->fingerprint, w->fingerprint, w->fingerprint_size);
+}
+
 /* Between offers of one kind the id decides, but one that brings a path wins over tracks. */
 static bool keeps_own_offer(const struct wire_webrtc *w, const struct actr__signal *signal,
 			    const struct actr__sdp *theirs)
@@ -337,7 +348,7 @@ static bool keeps_own_offer(const struct wire_webrtc *w, const struct actr__sign
 static int on_offer(struct wire_webrtc *w, const struct actr__signal *signal,
 		    const struct actr__sdp *sdp, actr_error *err)
 {
-	if (w->knows_peer && sdp->session_id != w->remote_session)
+	if (w->knows_peer && !is_same_session(w, sdp))
 		return ACTR_FAIL(err, ACTR_E_CLOSED, "the peer began a new session");
 	if (has_offered(w) && keeps_own_offer(w, signal, sdp))
 		return 0;
@@ -385,7 +396,7 @@ static int on_answer(struct wire_webrtc *w, const struct actr__sdp *sdp, actr_er
 	actr_error why = ACTR_ERROR_INIT;
 	int rc;
 
-	if (w->knows_peer && sdp->session_id != w->remote_session)
+	if (w->knows_peer && !is_same_session(w, sdp))
 		return ACTR_FAIL(err, ACTR_E_PROTOCOL, "answer of another session");
 	rc = take_answer(w, sdp, &why);
 	if (rc < 0) {
