@@ -197,6 +197,7 @@ rust_check "chunks on lanes 2 and 3, by the wire" raw-stream --count 1000 --size
 rust_check "largest messages" large
 rust_check "errors come at once" fail
 rust_check "copies of a request" raw-duplicate
+rust_check "media" media --count 100 --size 1432
 end c-service
 
 start rust-service "$rust" service "$rust_service"
@@ -210,6 +211,7 @@ c_check "tells, and their answers" tell --count 1000
 c_check "chunks, lane 2" stream --lane 2 --count 1000 --size 1000
 c_check "chunks, lane 3" stream --lane 3 --count 1000 --size 1000
 c_check "largest messages" large
+c_check "media" media --count 100 --size 1432
 c_check "no answer ends at the deadline" fail
 c_check "a late answer" late
 end rust-service

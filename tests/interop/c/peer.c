@@ -35,7 +35,7 @@ static const struct {
 } modes[] = {
 	{"discover", run_discover}, {"tell", run_tell},	  {"signal", run_signal},
 	{"fail", run_fail},	    {"late", run_late},	  {"restart", run_restart},
-	{"stream", run_stream},	    {"large", run_large},
+	{"stream", run_stream},	    {"large", run_large}, {"media", run_media},
 };
 
 void note(atomic_long *counter)

@@ -50,7 +50,13 @@ void fill(uint8_t *bytes, long n, size_t size);
 extern const echo_service_ops service_ops;
 void service_stop(void);
 
-/* --- client.c, stream.c: a mode each --- */
+/* --- media.c, the service's part of it: `media:`, `media?` --- */
+
+int media_open(actr_ctx *ctx, actr_reply *reply);
+void media_tell(char *answer, size_t size);
+void media_stop(void);
+
+/* --- client.c, stream.c, media.c: a mode each --- */
 
 /* The service's answer to a text; 0 or the call's error. */
 int ask(const char *text, int64_t timeout_ms, char *ret, size_t size, actr_error *err);
@@ -62,5 +68,6 @@ void run_late(void);
 void run_restart(void);
 void run_stream(void);
 void run_large(void);
+void run_media(void);
 
 #endif

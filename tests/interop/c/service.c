@@ -8,6 +8,7 @@
  *	count			how often this text has run
  *	stream<lane>:<id>	send the chunks of this stream back on the lane (2 if none is given)
  *	order?			chunks since then, and whether they came in order
+ *	media:<track>, media?	send the samples of this track back; how many came, and how
  *	hold:<n>		never answered, unless it is delivered again
  *
  * Loop thread only, but for the counters.
@@ -72,6 +73,7 @@ static int hold(const char *text, actr_ctx *ctx, actr_reply *reply, char *answer
 
 void service_stop(void)
 {
+	media_stop();
 	while (held_count)
 		(void)actr_reply_fail(held[--held_count], ACTR_E_UNAVAILABLE, "stopped");
 }
@@ -101,6 +103,8 @@ static int obey(const char *text, actr_ctx *ctx, actr_reply *reply, char *answer
 		return answer_big(reply, strtoul(text + 4, NULL, 10));
 	if (!strncmp(text, "hold:", 5))
 		return hold(text, ctx, reply, answer, size);
+	if (!strncmp(text, "media:", 6))
+		return media_open(ctx, reply);
 	if (!strncmp(text, "tell:", 5)) {
 		note(&tells);
 		return actr_ctx_is_tell(ctx) ? 0 : ACTR_E_INVALID_ARGUMENT;
@@ -115,6 +119,8 @@ static int obey(const char *text, actr_ctx *ctx, actr_reply *reply, char *answer
 	else if (!strcmp(text, "order?"))
 		snprintf(answer, size, "%llu %s", (unsigned long long)next_sequence,
 			 in_order ? "in order" : "out of order");
+	else if (!strcmp(text, "media?"))
+		media_tell(answer, size);
 	else if (!strncmp(text, "stream", 6))
 		return open_stream(text, answer, size) < 0 ? ACTR_E_INTERNAL : 1;
 	return 1;

@@ -19,6 +19,9 @@ use crate::echo::{EchoRequest, Nothing};
 /// The one track every connection of the original carries.
 const TRACK: &str = "video-track-1";
 
+/// Of a sample's timestamp and the next one's.
+const TIMESTAMP_STEP: u32 = 450;
+
 /// What a message of ours may have at most.
 const MESSAGE_MAX: usize = 65535;
 
@@ -348,9 +351,10 @@ async fn restart<C: Context>(ctx: &C, target: &Dest, plan: &Plan) -> ActorResult
     Ok(report)
 }
 
-/// `count` samples 5 ms apart, one RTP packet each. Media may be lost, so nine in ten pass.
+/// `count` samples, one RTP packet each: the service has to have seen all of them, unchanged and in
+/// order, and all have to come back.
 async fn media<C: Context>(ctx: &C, target: &Dest, plan: &Plan) -> ActorResult<Report> {
-    let (inbox, mut back) = mpsc::unbounded_channel();
+    let (inbox, mut inbound) = mpsc::unbounded_channel();
     let keep = move |sample, _| {
         let _ = inbox.send(sample);
         Box::pin(async { Ok(()) }) as _
@@ -358,24 +362,28 @@ async fn media<C: Context>(ctx: &C, target: &Dest, plan: &Plan) -> ActorResult<R
     ctx.register_media_track(TRACK.into(), keep).await?;
     ask(ctx, target, format!("media:{TRACK}")).await?;
     for n in 0..plan.count {
-        let (data, timestamp) = (payload(n, plan.size), n as u32 * 450);
+        let (data, timestamp) = (payload(n, plan.size), n as u32 * TIMESTAMP_STEP);
         let (codec, media_type) = ("VP8".into(), MediaType::Video);
         let sample = MediaSample { data, timestamp, codec, media_type };
         ctx.send_media_sample(target, TRACK, sample).await?;
-        sleep(Duration::from_millis(5)).await;
     }
-    sleep(Duration::from_millis(500)).await;
-    let seen = ask(ctx, target, "media?").await?;
-    let mut echoed = 0;
-    while let Ok(MediaSample { data, timestamp, .. }) = back.try_recv() {
-        echoed += usize::from(data == payload(timestamp as usize / 450, plan.size));
+    let mut missing = vec![true; plan.count];
+    while missing.contains(&true) {
+        let next = timeout(Duration::from_secs(5), inbound.recv()).await;
+        let Ok(Some(MediaSample { data, timestamp, .. })) = next else { break };
+        let n = (timestamp / TIMESTAMP_STEP) as usize;
+        match missing.get_mut(n) {
+            Some(open) if *open && data == payload(n, plan.size) => *open = false,
+            _ => return Err(failure(format!("sample {n} is unknown, altered or came twice"))),
+        }
     }
-    let fields = format!(
-        r#""mode":"media","sent":{},"seen":"{}","echoed":{echoed}"#,
-        plan.count,
-        String::from_utf8_lossy(&seen)
-    );
-    Ok(verdict(fields, echoed * 10 >= plan.count * 9, "too few samples came back"))
+    let back = missing.iter().filter(|open| !**open).count();
+    let seen = ask_text(ctx, target, "media?").await?;
+    let mut report = Report::default();
+    report.expect("at the service", &format!("{} in order", plan.count), &seen);
+    report.expect("samples that came back", &plan.count.to_string(), &back.to_string());
+    report.fields = format!(r#""sent":{},"seen":"{seen}","back":{back}"#, plan.count);
+    Ok(report)
 }
 
 /// Consecutive byte values, which none of the service's special texts has.
