@@ -197,7 +197,8 @@ static void on_answer_due(struct actr__timer *timer)
 	if (!is_live(media))
 		return;
 	if (!media->is_paused) {
-		actr__webrtc_give_up_offer(media->w);
+		if (media->w->is_media_offer) /* else a restart took its place */
+			actr__webrtc_give_up_offer(media->w);
 		return;
 	}
 	media->is_paused = false;

@@ -423,6 +423,25 @@ static void an_offer_that_got_lost_is_repeated(void **st)
 	until(w, a_is_active, 1);
 }
 
+static void a_restart_takes_the_place_of_a_lost_offer(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+	struct media *media;
+
+	world_connect(w);
+	w->filter = drops_offers;
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	world_pass(w, 600);
+	restart(w);
+	media = inner(&w->a)->media;
+	media->answer.on_due(&media->answer); /* the lost offer's time is up */
+	until(w, a_is_active, 1);
+	assert_int_equal(w->b.restart_offers_seen, 1);
+	assert_int_equal(w->a.refused, 0);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+}
+
 /* --- packets --- */
 
 static void tampered_and_repeated_packets_are_counted_and_dropped(void **st)
@@ -691,6 +710,7 @@ int main(void)
 		TEST(a_key_frame_request_reaches_the_sender),
 		TEST(tracks_added_during_an_ice_restart_become_active),
 		TEST(a_restart_offer_wins_over_one_about_tracks),
+		TEST(a_restart_takes_the_place_of_a_lost_offer),
 		TEST(an_offer_that_got_lost_is_repeated),
 		TEST(tampered_and_repeated_packets_are_counted_and_dropped),
 		TEST(streams_of_no_track_are_counted_and_bounded),
