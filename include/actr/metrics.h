@@ -110,6 +110,10 @@ typedef struct actr_metrics {
 	size_t peer_count;
 
 	uint64_t events_lost; /* on_event was too slow */
+
+	/* Tracing; all 0 when it is off. */
+	uint64_t spans_waiting, spans_exported; /* to the collector */
+	uint64_t spans_dropped;			/* too many, not sent, or not taken */
 } actr_metrics;
 
 #define ACTR_METRICS_INIT                                                                          \

@@ -68,6 +68,18 @@ static void gather_calls(struct actr__endpoint *ep, actr_metrics *m)
 	m->local_call_time = stats->local_time;
 }
 
+static void gather_spans(const struct actr__tracer *tracer, actr_metrics *m)
+{
+	struct actr__tracer_stats stats;
+
+	if (!tracer)
+		return;
+	actr__tracer_stats(tracer, &stats);
+	m->spans_waiting = stats.waiting;
+	m->spans_exported = stats.exported;
+	m->spans_dropped = stats.rejected + stats.dropped_full + stats.dropped_failed;
+}
+
 static void gather_requests(const struct actr__dispatcher *dispatcher, actr_metrics *m)
 {
 	struct actr__dispatcher_stats stats;
@@ -244,6 +256,7 @@ static int gather(struct actr_node *node, actr_metrics *m)
 	m->uptime_ms = actr__loop_now_ms(node->loop) - node->started_ms;
 	m->events_lost = node->events.lost_total;
 	gather_calls(&node->endpoint, m);
+	gather_spans(node->endpoint.tracer, m);
 	gather_requests(node->endpoint.local, m);
 	gather_requests(node->endpoint.shell, m);
 	gather_gate(node->endpoint.gate, m);

@@ -294,6 +294,7 @@ static void every_call_and_its_request_reach_the_collector(void **state)
 
 static void with_a_ratio_of_none_only_traces_of_others_are_recorded(void **state)
 {
+	actr_metrics m = ACTR_METRICS_INIT;
 	actr_ref *service, *client;
 
 	(void)state;
@@ -304,6 +305,10 @@ static void with_a_ratio_of_none_only_traces_of_others_are_recorded(void **state
 	assert_int_equal(
 		call(client, "hello", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
 		0);
+	assert_int_equal(actr_ref_get_metrics(client, &m, NULL), 0);
+	assert_int_equal(m.spans_waiting, 1);
+	assert_int_equal(m.spans_exported + m.spans_dropped, 0);
+	actr_metrics_clear(&m);
 	actr_ref_close(client);
 	actr_ref_close(service);
 	collector_stop();
