@@ -135,6 +135,8 @@ typedef struct actr_media_stats {
 	uint64_t refused;	      /* of a peer that the access list does not allow */
 	uint64_t lost_packets;	      /* given up, over all tracks */
 	uint64_t key_frames_requested;
+	uint64_t sent;	       /* samples, over all tracks of ours */
+	uint64_t send_dropped; /* as actr_track_stats.samples_dropped, over all of them */
 } actr_media_stats;
 
 /*

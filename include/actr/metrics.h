@@ -7,6 +7,7 @@
 #ifndef ACTR_METRICS_H
 #define ACTR_METRICS_H
 
+#include <actr/media.h>
 #include <actr/node.h>
 #include <actr/stream.h>
 
@@ -114,6 +115,9 @@ typedef struct actr_metrics {
 	/* Tracing; all 0 when it is off. */
 	uint64_t spans_waiting, spans_exported; /* to the collector */
 	uint64_t spans_dropped;			/* too many, not sent, or not taken */
+
+	/* As streams: may grow, owned. */
+	const actr_media_stats *media;
 } actr_metrics;
 
 #define ACTR_METRICS_INIT                                                                          \

@@ -264,6 +264,8 @@ void actr_media_get_stats(actr_ref *ref, actr_media_stats *ret)
 		.refused = atomic_load(&m->refused),
 		.lost_packets = atomic_load(&m->lost_packets),
 		.key_frames_requested = atomic_load(&m->key_frames_requested),
+		.sent = atomic_load(&m->sent),
+		.send_dropped = atomic_load(&m->send_dropped),
 	};
 
 	memcpy(ret, &stats, ret->size < sizeof stats ? ret->size : sizeof stats);

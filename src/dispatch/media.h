@@ -30,7 +30,7 @@ struct actr__media {
 	struct actr__task want_task;
 	/* atomic: as actr_media_stats */
 	atomic_ullong received, delivered, unknown, dropped, refused, lost_packets,
-		key_frames_requested;
+		key_frames_requested, sent, send_dropped;
 };
 
 int actr__media_init(struct actr__media *media, actr_error *err);

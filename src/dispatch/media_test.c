@@ -143,7 +143,9 @@ static void a_track_connects_by_itself_and_samples_arrive(void **state)
 	assert_int_equal(seen.last.kind, ACTR_MEDIA_VIDEO);
 	assert_true(seen.has_sender && actr_id_equal(&seen.sender, &A(w)->id));
 	assert_int_equal(stats_of(track).samples_sent, 1);
+	assert_int_equal(media_of(A(w)).sent, 1);
 	assert_int_equal(stats_of(track).samples_dropped, 1);
+	assert_int_equal(media_of(A(w)).send_dropped, 1);
 	actr_track_close(track);
 	world_advance(w, 10);
 	assert_string_equal(heard.kinds, "A");
@@ -292,6 +294,7 @@ static void a_full_queue_drops_the_newest_and_counts(void **state)
 	world_advance(w, 10);
 	assert_int_equal(seen.count, 64);
 	assert_int_equal(stats_of(track).samples_dropped, 1);
+	assert_int_equal(media_of(A(w)).send_dropped, 1);
 	actr_track_close(track);
 }
 

@@ -81,7 +81,8 @@ static void on_send_posted(struct actr__task *task)
 {
 	actr_track *t = container_of(task, actr_track, send_task);
 	struct actr__list queue, *link;
-	uint64_t dropped = 0;
+	struct actr__media *media = &track_endpoint(t)->media;
+	uint64_t sent = 0, dropped = 0;
 
 	actr__list_init(&queue);
 	pthread_mutex_lock(&t->lock);
@@ -95,10 +96,15 @@ static void on_send_posted(struct actr__task *task)
 				      .data = actr__bytes(q->data, q->size),
 				      .timestamp = q->timestamp};
 
-		dropped += send_on_loop(t, &sample) < 0;
+		if (send_on_loop(t, &sample) < 0)
+			dropped++;
+		else
+			sent++;
 		actr__free(q);
 	}
 	track_publish(t);
+	media_count(&media->sent, sent);
+	media_count(&media->send_dropped, dropped);
 	if (dropped) {
 		pthread_mutex_lock(&t->lock);
 		t->stats.samples_dropped += dropped;
@@ -148,6 +154,7 @@ int actr_track_send(actr_track *t, const actr_sample *sample, actr_error *err)
 		t->posted = true;
 	} else {
 		t->stats.samples_dropped++;
+		media_count(&track_endpoint(t)->media.send_dropped, 1);
 	}
 	pthread_mutex_unlock(&t->lock);
 	if (rc < 0)

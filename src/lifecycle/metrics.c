@@ -1,7 +1,7 @@
 /*
  * A snapshot of everything that is counted, taken in one task on the loop: there the counters
  * belong and nothing moves while they are copied. What may grow in number or in later versions
- * (peers, streams) is in one block that the snapshot owns.
+ * (peers, streams, media) is in one block that the snapshot owns.
  */
 #include "lifecycle/lifecycle_internal.h"
 
@@ -9,6 +9,7 @@
 
 struct owned {
 	actr_stream_stats streams;
+	actr_media_stats media;
 	size_t peer_room, peer_count;
 	const actr_metrics_peer **index;
 	actr_metrics_peer peers[];
@@ -23,6 +24,7 @@ static struct owned *owned_new(size_t peer_room)
 	    !(owned = actr__alloc0(size)))
 		return NULL;
 	owned->streams.size = sizeof owned->streams;
+	owned->media.size = sizeof owned->media;
 	owned->peer_room = peer_room;
 	owned->index = (const actr_metrics_peer **)(void *)&owned->peers[peer_room];
 	return owned;
@@ -227,10 +229,12 @@ static int gather_owned(struct actr_node *node, actr_metrics *m)
 	if (!owned)
 		return ACTR_E_NOMEM;
 	actr_stream_get_stats(&node->ref, &owned->streams);
+	actr_media_get_stats(&node->ref, &owned->media);
 	if (transport)
 		actr__transport_each(transport, add_peer, &peers);
 	m->owned = owned;
 	m->streams = &owned->streams;
+	m->media = &owned->media;
 	m->peers = owned->index;
 	m->peer_count = owned->peer_count;
 	return 0;

@@ -230,7 +230,6 @@ static void put_streams(struct actr__buf *out, const actr_stream_stats *s)
 		{"joined", s->joined},
 		{"partial_dropped", s->partial_dropped},
 		{"send_waited", s->send_waited},
-		{"send_waited", s->send_waited},
 	};
 
 	family(out, name, "counter", "Chunks of data streams by what became of them.");
@@ -238,6 +237,32 @@ static void put_streams(struct actr__buf *out, const actr_stream_stats *s)
 		begin_labels(out, name, "event", all[i].what);
 		end_labels(out, all[i].value);
 	}
+}
+
+static void put_media(struct actr__buf *out, const actr_media_stats *s)
+{
+	static const char name[] = "actr_media_samples_total";
+	static const char lost[] = "actr_media_lost_packets_total";
+	static const char asked[] = "actr_media_key_frames_requested_total";
+	const struct {
+		const char *what;
+		uint64_t value;
+	} all[] = {
+		{"sent", s->sent},	   {"send_dropped", s->send_dropped},
+		{"received", s->received}, {"delivered", s->delivered},
+		{"unknown", s->unknown},   {"dropped", s->dropped},
+		{"refused", s->refused},
+	};
+
+	family(out, name, "counter", "Samples of media tracks by what became of them.");
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		begin_labels(out, name, "event", all[i].what);
+		end_labels(out, all[i].value);
+	}
+	family(out, lost, "counter", "Packets of media that never came.");
+	actr__buf_printf(out, "%s %" PRIu64 "\n", lost, s->lost_packets);
+	family(out, asked, "counter", "Key frames that the program asked for.");
+	actr__buf_printf(out, "%s %" PRIu64 "\n", asked, s->key_frames_requested);
 }
 
 /* --- histograms --- */
@@ -403,6 +428,8 @@ static void put_all(struct actr__buf *out, const actr_metrics *m)
 	put_mailbox(out, m);
 	if (m->streams)
 		put_streams(out, m->streams);
+	if (m->media)
+		put_media(out, m->media);
 	put_histograms(out, m);
 	family(out, "actr_signaling_state", "gauge", "1 for the state of the signaling client.");
 	put_states(out, "actr_signaling_state", NULL, m->signaling_state);

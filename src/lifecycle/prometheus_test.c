@@ -81,6 +81,15 @@ static void read_bucket(struct reader *r, const char *line, uint64_t value)
 	r->last_cumulative = value;
 }
 
+/* No series comes twice: a scrape would be refused. */
+static void expect_new(const char *text, const char *line)
+{
+	char series[512];
+
+	snprintf(series, sizeof series, "\n%.*s", (int)(strrchr(line, ' ') + 1 - line), line);
+	assert_ptr_equal(strstr(text, series), line - 1);
+}
+
 static void read_sample(struct reader *r, const char *line)
 {
 	size_t size = name_size(line), family = strlen(r->family);
@@ -118,7 +127,7 @@ static unsigned read_all(char *text)
 		if (*line == '#')
 			read_comment(&r, line);
 		else
-			read_sample(&r, line);
+			expect_new(text, line), read_sample(&r, line);
 		*end = '\n';
 	}
 	return r.samples;
@@ -129,6 +138,7 @@ static unsigned read_all(char *text)
 struct sample {
 	actr_metrics metrics;
 	actr_stream_stats streams;
+	actr_media_stats media;
 	actr_metrics_peer peers[2];
 	const actr_metrics_peer *index[2];
 };
@@ -148,6 +158,10 @@ static void fill(struct sample *s)
 	actr__histogram_add(&s->metrics.call_time, 300000000000);
 	s->streams.held = 5;
 	s->metrics.streams = &s->streams;
+	s->media.dropped = 6;
+	s->media.lost_packets = 7;
+	s->media.key_frames_requested = 8;
+	s->metrics.media = &s->media;
 	for (unsigned i = 0; i < 2; i++) {
 		s->peers[i].size = sizeof s->peers[i];
 		s->peers[i].id = s->metrics.id;
@@ -186,6 +200,9 @@ static void the_text_keeps_the_rules_of_the_format(void **state)
 	expect_line(text, "actr_calls_total{code=\"ACTR_E_TIMEOUT\"} 2");
 	expect_line(text, "actr_calls_total{code=\"-30\"} 1");
 	expect_line(text, "actr_stream_chunks_total{event=\"held\"} 5");
+	expect_line(text, "actr_media_samples_total{event=\"dropped\"} 6");
+	expect_line(text, "actr_media_lost_packets_total 7");
+	expect_line(text, "actr_media_key_frames_requested_total 8");
 	expect_line(text, "actr_peers 2");
 	expect_line(text, "actr_peer_rtt_seconds{peer=\"acme:echo.Service@20:7\"} 0.001250");
 	expect_line(text, "actr_peer_bytes_total{peer=\"acme:echo.Service@20:7\","

@@ -170,6 +170,38 @@ static void calls_requests_and_the_peer_are_in_the_snapshot(void **state)
 	actr_metrics_clear(&m);
 }
 
+static void on_sample(void *user, const actr_sample *sample, const actr_id *sender)
+{
+	(void)user;
+	(void)sample;
+	(void)sender;
+}
+
+static void samples_are_in_the_snapshot(void **state)
+{
+	actr_track_options options = {.size = sizeof options, .codec = ACTR_CODEC_VP8};
+	actr_sample sample = ACTR_SAMPLE_INIT;
+	actr_metrics m = ACTR_METRICS_INIT;
+	actr_ref *ref = start(NULL);
+	actr_error err = ACTR_ERROR_INIT;
+	actr_track *track;
+
+	(void)state;
+	sample.data = (actr_bytes){(const uint8_t *)"x", 1};
+	assert_int_equal(actr_media_register(ref, "camera", NULL, on_sample, NULL, &err), 0);
+	assert_int_equal(actr_track_add(ref, &actr_dest_local, "camera", &options, &track, &err),
+			 0);
+	assert_int_equal(actr_track_wait_active(track, 0, &err), 0);
+	assert_int_equal(actr_track_send(track, &sample, &err), 0);
+	assert_int_equal(actr_ref_get_metrics(ref, &m, &err), 0); /* the loop's turn comes later */
+	assert_int_equal(m.media->sent, 1);
+	assert_int_equal(m.media->received, 1);
+	actr_track_close(track);
+	actr_metrics_clear(&m);
+	assert_null(m.media);
+	actr_ref_close(ref);
+}
+
 static void a_node_that_has_ended_still_has_its_calls(void **state)
 {
 	struct service service = {.inside = ACTR_METRICS_INIT};
@@ -209,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_requests_and_the_peer_are_in_the_snapshot),
+		cmocka_unit_test(samples_are_in_the_snapshot),
 		cmocka_unit_test(a_node_that_has_ended_still_has_its_calls),
 		cmocka_unit_test(a_struct_without_its_size_is_refused),
 	};
