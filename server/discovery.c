@@ -53,7 +53,8 @@ static size_t collect(struct session *session, const struct kind *kind,
 
 		if (count == max)
 			break;
-		if (actor->session && actor != session->actor && meets(actor, criteria) &&
+		if (actor->session && actor != session->actor && !actor->hidden &&
+		    meets(actor, criteria) &&
 		    hub_may_call(session->hub, &session->actor->id, actor))
 			out[count++] = actor;
 	}
@@ -189,7 +190,7 @@ static struct actor *representative(struct session *session, struct kind *kind)
 
 		if (actor->session && (!newest || actor->id.serial > newest->id.serial) &&
 		    (actor == session->actor ||
-		     hub_may_call(session->hub, &session->actor->id, actor)))
+		     (!actor->hidden && hub_may_call(session->hub, &session->actor->id, actor))))
 			newest = actor;
 	}
 	return newest;

@@ -139,7 +139,7 @@ void presence_up(struct hub *hub, const struct actor *actor)
 	{
 		struct session *session = container_of(node, struct subscription, in_kind)->session;
 
-		if (session->actor && session->actor != actor &&
+		if (session->actor && session->actor != actor && !actor->hidden &&
 		    hub_may_call(hub, &session->actor->id, actor))
 			tell(session, actor);
 	}

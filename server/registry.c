@@ -279,6 +279,7 @@ int registry_add(struct registry *registry, const actr_id *id, const Actr__Regis
 		return ACTR_FAIL(err, ACTR_E_NOMEM, "out of memory");
 	actor->registry = registry;
 	actor->id = *id;
+	actor->hidden = request->has_hidden && request->hidden;
 	actr__list_init(&actor->in_kind);
 	actr__timer_init(&actor->lease, on_lease);
 	rc = copy_spec(actor, request->service_spec);

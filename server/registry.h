@@ -57,6 +57,7 @@ struct actor {
 	char *tags[REGISTRY_TAGS_MAX];
 	size_t tag_count;
 	int64_t published_at;
+	bool hidden; /* from discovery, not from who knows its id */
 
 	/* Its last Ping. */
 	uint64_t reported_ms; /* loop time */

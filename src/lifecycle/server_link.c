@@ -266,7 +266,10 @@ static int pack_spec(const actr_config *config, struct actr__buf *buf, actr_erro
 
 int server_link_start(struct actr_node *node, actr_error *err)
 {
-	struct actr__signaling_options options = {.realm = node->system->config.realm};
+	struct actr__signaling_options options = {
+		.realm = node->system->config.realm,
+		.hidden = node->system->config.discovery_hidden,
+	};
 	struct actr__buf acl, spec;
 	int rc;
 

@@ -356,6 +356,7 @@ int actr__signaling_new(struct actr__loop *loop, const struct actr__signaling_op
 	s->owner = owner;
 	s->type = options->type;
 	s->realm = options->realm;
+	s->hidden = options->hidden;
 	s->backoff_first_ms =
 		options->backoff_first_ms ? options->backoff_first_ms : BACKOFF_FIRST_MS;
 	s->backoff_max_ms = options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS;

@@ -88,6 +88,7 @@ int signaling_send_register(struct actr__signaling *s, uint64_t *ret_number)
 	request.realm = actr__pb_realm(&realm, s->realm);
 	request.service_spec = s->spec;
 	request.acl = s->acl;
+	request.has_hidden = request.hidden = s->hidden;
 	to_server.payload_case = SIGNALING__PEER_TO_SIGNALING__PAYLOAD_REGISTER_REQUEST;
 	to_server.register_request = &request;
 	envelope->flow_case = SIGNALING__SIGNALING_ENVELOPE__FLOW_PEER_TO_SERVER;

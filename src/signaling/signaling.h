@@ -74,6 +74,7 @@ struct actr__signaling_options {
 	uint32_t realm;
 	actr_bytes service_spec; /* encoded ServiceSpec, or empty; copied */
 	actr_bytes acl;		 /* encoded Acl, or empty; copied */
+	bool hidden;		 /* found by nobody; only our server knows it */
 	/* Wait before reconnecting: 1 s doubling to 60 s with jitter of half (0: these defaults).
 	 */
 	uint32_t backoff_first_ms, backoff_max_ms;

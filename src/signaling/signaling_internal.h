@@ -40,6 +40,7 @@ struct actr__signaling {
 	/* const after init */
 	actr_type type;
 	uint32_t realm;
+	bool hidden;
 	struct actr__arena arena; /* of spec and acl */
 	Actr__ServiceSpec *spec;  /* or NULL */
 	Actr__Acl *acl;		  /* or NULL */

@@ -37,6 +37,8 @@ static int teardown(void **state)
 	return 0;
 }
 
+static bool hidden; /* the nodes that are started now */
+
 static actr_ref *start(const actr_workload *workload)
 {
 	actr_config config = ACTR_CONFIG_INIT;
@@ -49,6 +51,7 @@ static actr_ref *start(const actr_workload *workload)
 	config.realm = 7;
 	config.package_manufacturer = "acme";
 	config.package_type = "Caller";
+	config.discovery_hidden = hidden;
 	assert_int_equal(actr_system_new(&config, &system, &err), 0);
 	assert_int_equal(actr_node_attach(system, workload, &node, &err), 0);
 	assert_int_equal(actr_node_start(node, &ref, &err), 0);
@@ -265,6 +268,28 @@ static void discovery_gives_ids_nobody_or_the_reason(void **state)
 	setup(NULL); /* for teardown */
 }
 
+static void an_actor_that_is_not_visible_is_found_by_nobody_and_called_by_its_id(void **state)
+{
+	actr_workload workload = ACTR_WORKLOAD_INIT;
+	actr_ref *service, *ref;
+	actr_dest dest;
+	actr_id id, found;
+
+	(void)state;
+	hidden = true;
+	service = start_echo();
+	hidden = false;
+	ref = start(&workload);
+	id = actr_ref_id(service);
+	assert_int_equal(actr_discover(ref, &id.type, &found, 1, 0, NULL), 0);
+	dest = actr_dest_service(&echo_service);
+	assert_int_equal(echo(ref, &dest), ACTR_E_NOT_FOUND);
+	dest = actr_dest_actor(&id);
+	assert_int_equal(echo(ref, &dest), 0);
+	assert_null(actr_ref_close(ref));
+	assert_null(actr_ref_close(service));
+}
+
 /* --- shutdown --- */
 
 static atomic_int steps, closed_at, unregistered_at;
@@ -351,6 +376,7 @@ int main(void)
 		SERVER_TEST(on_start_may_call_other_actors_and_requests_wait_for_its_end),
 		SERVER_TEST(a_kept_token_may_be_settled_before_its_handler_is_back),
 		SERVER_TEST(discovery_gives_ids_nobody_or_the_reason),
+		SERVER_TEST(an_actor_that_is_not_visible_is_found_by_nobody_and_called_by_its_id),
 		SERVER_TEST(defect_64_a_thread_with_a_stack_of_64_kib_can_do_everything),
 		SERVER_TEST(a_shutdown_closes_the_peers_and_then_unregisters),
 	};
