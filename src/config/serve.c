@@ -3,6 +3,8 @@
  * only, so it is also the shortest true example of it. The sink for the log is set before the first
  * message can come (defect 72).
  */
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +91,7 @@ static int run_node(actr_node *node)
 {
 	actr_error err = ACTR_ERROR_INIT;
 	actr_ref *ref = NULL;
+	sigset_t ends, before;
 	int status = EXIT_SUCCESS;
 
 	if (actr_node_start(node, &ref, &err) < 0) {
@@ -96,9 +99,15 @@ static int run_node(actr_node *node)
 		actr_node_unref(node);
 		return status;
 	}
+	/* Whoever reads "ready" may end us at once: the signal waits for its waiter. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &ends, &before);
 	print_ready(ref); /* the node is the ref's now */
 	if (actr_ref_run_until_signal(ref, &err) < 0)
 		status = fail("shut down", &err);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	actr_ref_unref(ref);
 	return status;
 }

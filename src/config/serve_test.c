@@ -1,5 +1,7 @@
 /* actr_serve() against a node API that only writes down what it was asked. */
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,7 +82,12 @@ actr_id actr_ref_id(const actr_ref *ref)
 
 int actr_ref_run_until_signal(actr_ref *ref, actr_error *err)
 {
+	sigset_t blocked;
+
+	/* A SIGTERM right after "ready" must not find the default action. */
 	(void)ref;
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &blocked), 0);
+	assert_true(sigismember(&blocked, SIGTERM) && sigismember(&blocked, SIGINT));
 	return told("run", err);
 }
 

@@ -7,6 +7,8 @@
  */
 #include "lifecycle/lifecycle_internal.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 
 static void on_last_ref(struct actr_ref *ref)
@@ -229,16 +231,27 @@ actr_ref *actr_ref_close(actr_ref *ref)
 	return actr_ref_unref(ref);
 }
 
+static pthread_t signal_waiter; /* of the latest actr_ref_run_until_signal() */
+
+/* A thread of the host that blocks no signals got it: it is for the one that waits. */
+static void pass_on(int sig)
+{
+	const int saved = errno;
+
+	(void)pthread_kill(signal_waiter, sig); /* cannot fail: it waits */
+	errno = saved;
+}
+
 int actr_ref_run_until_signal(actr_ref *ref, actr_error *err)
 {
-	struct sigaction act = {.sa_handler = SIG_DFL}, old_int, old_term;
+	struct sigaction act = {.sa_handler = pass_on, .sa_flags = SA_RESTART}, old_int, old_term;
 	const struct timespec now = {0};
 	sigset_t set, old_set;
 	int sig, rc;
 
 	if (!ref)
 		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "there is no ref to wait for");
-	/* Other threads have them blocked too: the loop thread blocks all signals. */
+	signal_waiter = pthread_self();
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);

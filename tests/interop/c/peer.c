@@ -170,17 +170,15 @@ static void *call_whom_stdin_names(void *unused)
 
 static int run_service(actr_error *err)
 {
+	char text[ACTR_ID_TEXT_SIZE];
+	const actr_id id = actr_ref_id(own);
 	pthread_t caller;
 	sigset_t ends;
 
-	/* For the thread: who else does not block them would be the one to be ended by them. */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &ends, NULL);
-	char text[ACTR_ID_TEXT_SIZE];
-	const actr_id id = actr_ref_id(own);
-
+	pthread_sigmask(SIG_BLOCK, &ends, NULL); /* whoever reads "ready" may end us at once */
 	printf("ready %s\n", actr_id_format(&id, text, sizeof text));
 	fflush(stdout);
 	if (pthread_create(&caller, NULL, call_whom_stdin_names, NULL) == 0)
