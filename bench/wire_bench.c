@@ -4,6 +4,7 @@
  *   wire_bench oneway SIZE SECONDS     messages of SIZE bytes, one way
  *   wire_bench rtt SIZE SECONDS        one message there and back at a time
  *   wire_bench echo SIZE SECONDS N     N messages outstanding
+ *   wire_bench media SIZE SECONDS      frames of SIZE bytes on a track, one in 2 ms
  *   wire_bench all [SECONDS]           the table of docs/internals/webrtc.md
  *
  * One JSON line a run: messages and megabytes (10^6) a second, CPU seconds per gigabyte of both
@@ -21,6 +22,7 @@
 #define LANE	    0
 #define SAMPLES_MAX 2000000u
 #define WARM_UP_NS  300000000u
+#define FRAME_MS    2
 
 struct job {
 	const char *mode;
@@ -39,6 +41,9 @@ struct node {
 	struct actr__io signals;
 	struct actr__timer end;
 	struct actr__deferred pump;
+	struct actr__wire_track *track; /* media */
+	struct actr__timer frame;
+	uint32_t timestamp;
 	uint8_t *message;
 	bool is_client, is_measuring, is_blocked;
 	uint64_t began_ns, messages, bytes, sent_ns;
@@ -102,6 +107,37 @@ static void pump(struct actr__deferred *deferred)
 	}
 }
 
+static bool is_media(const struct node *n)
+{
+	return !strcmp(n->job->mode, "media");
+}
+
+static void add_track(struct node *n)
+{
+	static const uint8_t key_frame[] = {0x10, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0};
+	struct actr__track_spec spec = {"track", "stream", ACTR_CODEC_VP8};
+	actr_error err = ACTR_ERROR_INIT;
+
+	if (n->job->size < sizeof key_frame)
+		exit(2);
+	memcpy(n->message, key_frame, sizeof key_frame);
+	if (n->wire->ops->media->add(n->wire, &spec, n, &n->track, &err) < 0)
+		die(&err);
+	actr__timer_set(n->loop, &n->frame, FRAME_MS);
+}
+
+/* What comes too early, before the track is active, is refused. */
+static void on_frame(struct actr__timer *timer)
+{
+	struct node *n = container_of(timer, struct node, frame);
+	actr_sample sample = ACTR_SAMPLE_INIT;
+
+	sample.data = actr__bytes(n->message, n->job->size);
+	sample.timestamp = n->timestamp += 90 * FRAME_MS;
+	(void)n->wire->ops->media->send(n->track, &sample, NULL);
+	actr__timer_set(n->loop, &n->frame, FRAME_MS);
+}
+
 static void on_writable(void *owner, struct actr__wire *wire, unsigned lane)
 {
 	struct node *n = owner;
@@ -127,7 +163,10 @@ static void on_state(void *owner, struct actr__wire *wire, enum actr__wire_state
 	if (state == ACTR__WIRE_OPEN && n->is_client) {
 		n->began_ns = actr__clock_monotonic_ns();
 		actr__timer_set(n->loop, &n->end, (uint64_t)(n->job->seconds * 1000));
-		actr__loop_defer(n->loop, &n->pump);
+		if (is_media(n))
+			add_track(n);
+		else
+			actr__loop_defer(n->loop, &n->pump);
 	}
 }
 
@@ -166,7 +205,18 @@ static void on_message(void *owner, struct actr__wire *wire, struct actr__msg *m
 	(void)actr__msg_unref(msg);
 }
 
-static const struct actr__wire_events events = {on_state, on_message, on_writable, on_signal};
+static void on_sample(void *owner, struct actr__wire *wire, const actr_sample *sample)
+{
+	struct node *n = owner;
+
+	(void)wire;
+	if (!n->began_ns)
+		n->began_ns = actr__clock_monotonic_ns();
+	measure(n, sample->data.size);
+}
+
+static const struct actr__wire_events events = {on_state,  on_message, on_writable,
+						on_signal, on_sample,  NULL};
 
 static void on_packet(struct actr__io *io, unsigned ready)
 {
@@ -257,6 +307,7 @@ static void run(struct node *n)
 	n->options.self.serial = n->is_client ? 1 : 2;
 	n->options.peer.serial = n->is_client ? 2 : 1;
 	actr__timer_init(&n->end, on_end);
+	actr__timer_init(&n->frame, on_frame);
 	actr__deferred_init(&n->pump, pump);
 	n->signals.on_ready = on_packet;
 	if (actr__io_start(n->loop, &n->signals, ACTR__IO_READ, &err) < 0)
@@ -271,6 +322,7 @@ static void finish(struct node *n)
 {
 	actr__io_stop(n->loop, &n->signals);
 	actr__timer_stop(n->loop, &n->end);
+	actr__timer_stop(n->loop, &n->frame);
 	actr__loop_cancel_deferred(&n->pump);
 	n->wire = actr__wire_unref(n->wire);
 	n->engine = actr__webrtc_engine_free(n->engine);
@@ -325,6 +377,7 @@ static void run_all(double seconds)
 		{"echo", 4096, seconds, 128, false},
 		{"oneway", 16384, seconds, UINT32_MAX, true},
 		{"echo", 150, seconds, 128, true},
+		{"media", 100000, seconds, UINT32_MAX, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
@@ -347,17 +400,18 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc < 4) {
-		fprintf(stderr, "usage: wire_bench oneway|rtt|echo SIZE SECONDS [OUTSTANDING]\n"
-				"       wire_bench all [SECONDS]\n");
+		fprintf(stderr,
+			"usage: wire_bench oneway|media|rtt|echo SIZE SECONDS [OUTSTANDING]\n"
+			"       wire_bench all [SECONDS]\n");
 		return 2;
 	}
 	job.mode = argv[1];
 	job.size = (size_t)atol(argv[2]);
 	job.seconds = atof(argv[3]);
-	job.outstanding = !strcmp(job.mode, "oneway") ? UINT32_MAX
-			  : !strcmp(job.mode, "rtt")  ? 1
-			  : argc > 4		      ? (unsigned)(int)strtol(argv[4], NULL, 10)
-						      : 128;
+	job.outstanding = !strcmp(job.mode, "oneway") || !strcmp(job.mode, "media") ? UINT32_MAX
+			  : !strcmp(job.mode, "rtt")				    ? 1
+			  : argc > 4 ? (unsigned)(int)strtol(argv[4], NULL, 10)
+				     : 128;
 	run_job(&job);
 	return 0;
 }

@@ -10,7 +10,9 @@
  * Glare (both offer at once): between two of ours the lower id keeps its offer and the other one
  * takes its own back; a peer of the original cannot take an offer back, so its offer always wins
  * (unless it answers ours as well: on_stale_answer()).
- * Later only the offerer writes restart offers, and the answerer asks for one: no glare there.
+ *
+ * Later only the offerer writes restart offers, and the answerer asks for one. Either side offers
+ * when its tracks change (media.c); there the lower id wins too, and a restart over both.
  *
  * Descriptions are written when the link knows its own credentials (on_local). The host candidates
  * stand in them: the original waits a second for a pair that it learns of by a check only.
