@@ -38,15 +38,13 @@ int session_send(struct session *session, actr_bytes frame)
 /* An answer has the trace context of its question (reference.md 3.2). */
 static void copy_trace(const struct session *session, Signaling__SignalingEnvelope *answer)
 {
-	const Signaling__SignalingEnvelope *question = session->answering;
-
-	if (!question || !question->envelope_id || !answer->reply_for ||
-	    strcmp(question->envelope_id, answer->reply_for) != 0 ||
-	    !actr__traceparent_valid(actr__text(question->traceparent)))
+	if (!session->question.id || !answer->reply_for ||
+	    strcmp(session->question.id, answer->reply_for) != 0 ||
+	    !actr__traceparent_valid(actr__text(session->question.traceparent)))
 		return;
-	answer->traceparent = question->traceparent;
-	if (question->tracestate && strlen(question->tracestate) < ACTR__TRACESTATE_SIZE)
-		answer->tracestate = question->tracestate;
+	answer->traceparent = (char *)(uintptr_t)session->question.traceparent;
+	if (actr__text(session->question.tracestate).size < ACTR__TRACESTATE_SIZE)
+		answer->tracestate = (char *)(uintptr_t)session->question.tracestate;
 }
 
 static void send_envelope(struct session *session, Signaling__SignalingEnvelope *envelope)
@@ -449,7 +447,10 @@ static void on_relay(struct session *session, Signaling__SignalingEnvelope *enve
 static void on_envelope(struct session *session, Signaling__SignalingEnvelope *envelope,
 			struct actr__arena *arena)
 {
-	session->answering = envelope;
+	/* A relay is changed in place: these stay. */
+	session->question.id = envelope->envelope_id;
+	session->question.traceparent = envelope->traceparent;
+	session->question.tracestate = envelope->tracestate;
 	switch (envelope->flow_case) {
 	case SIGNALING__SIGNALING_ENVELOPE__FLOW_PEER_TO_SERVER:
 		on_peer(session, envelope);
@@ -466,7 +467,7 @@ static void on_envelope(struct session *session, Signaling__SignalingEnvelope *e
 	default:
 		malformed(session, envelope->envelope_id, "the envelope has no flow for a server");
 	}
-	session->answering = NULL;
+	session->question.id = NULL;
 }
 
 /* Over the rate: dropped; one answer a second, and the end of who never listens. */

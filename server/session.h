@@ -24,8 +24,10 @@ struct session {
 	unsigned throttled;
 	uint64_t throttle_told_ms; /* a refused flood gets one answer a second */
 	uint64_t pongs;
-	bool closing;				       /* what still arrives is dropped */
-	const Signaling__SignalingEnvelope *answering; /* received, being looked at; or NULL */
+	bool closing; /* what still arrives is dropped */
+	struct {
+		const char *id, *traceparent, *tracestate;
+	} question; /* what is being looked at, as it came; NULL between two */
 };
 
 /* A SignalingToActr in the making; `flow` is for the caller to fill in. */
