@@ -9,6 +9,32 @@ static struct actr__plan_track tracks[] = {
 	{.track_id = "a", .stream_id = "s", .codec = ACTR_CODEC_VP8},
 	{.track_id = "b", .stream_id = "s", .codec = ACTR_CODEC_OPUS}};
 
+/* Tracks and sections know each other, and an agreed track travels. */
+static void check(const struct actr__media_plan *plan)
+{
+	if (plan->agreed > plan->count || plan->count > ACTR__SDP_SECTIONS_MAX)
+		abort();
+	for (size_t i = 0; i < plan->track_count; i++) {
+		const struct actr__plan_track *track = plan->tracks[i];
+
+		if (track->section == ACTR__PLAN_NONE
+			    ? track->state == ACTR__PLAN_AGREED
+			    : track->section >= plan->count ||
+				      plan->sections[track->section].track != track)
+			abort();
+	}
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct actr__plan_section *s = &plan->sections[i];
+
+		if (s->track && s->track->section != i)
+			abort();
+		if (s->sends && (!s->track || s->is_refused || !s->send_types[s->track->codec]))
+			abort();
+		if (s->receives && (s->is_refused || !s->peer_track[0]))
+			abort();
+	}
+}
+
 static void write(const struct actr__media_plan *plan, bool is_offer)
 {
 	static struct actr__sdp again;
@@ -22,6 +48,7 @@ static void write(const struct actr__media_plan *plan, bool is_offer)
 					.sections = sections};
 	struct actr__buf out;
 
+	check(plan);
 	local.section_count = actr__plan_describe(plan, is_offer, sections);
 	actr__buf_init(&out, 4 * ACTR__SDP_MAX);
 	if (actr__sdp_write(&local, &out) == 0 && out.size <= ACTR__SDP_MAX &&
@@ -52,8 +79,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		actr__plan_make_offer(&plan);
 		write(&plan, true);
 		(void)actr__plan_take_answer(&plan, &sdp, NULL);
+		check(&plan);
 		actr__plan_make_offer(&plan);
 		actr__plan_roll_back(&plan);
+		check(&plan);
 	}
 	begin(&plan);
 	actr__plan_make_offer(&plan);

@@ -287,7 +287,8 @@ static void learn_track(struct actr__plan_section *s, const struct actr__sdp_sec
 	s->peer_ssrc = theirs->ssrc;
 	if (!is_token(theirs->msid_track) ||
 	    !actr__copy_text(s->peer_track, sizeof s->peer_track, theirs->msid_track))
-		(void)snprintf(s->peer_track, sizeof s->peer_track, "%s", s->mid);
+		(void)snprintf(s->peer_track, sizeof s->peer_track, "%s",
+			       *s->mid ? s->mid : "unnamed");
 }
 
 static bool peer_sends(const struct actr__sdp_section *s)

@@ -341,6 +341,17 @@ static void what_we_know_nothing_of_is_refused_in_its_place(void **st)
 	has("a=group:BUNDLE d\r\n");
 }
 
+static void a_track_always_has_an_id(void **st)
+{
+	(void)st;
+	take_offer("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n"
+		   "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=rtpmap:96 VP8/90000\r\n"
+		   "a=msid:stream two words\r\n"
+		   "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\n");
+	assert_string_equal(plan.sections[0].peer_track, "unnamed");
+	assert_string_equal(plan.sections[1].peer_track, "v");
+}
+
 static void a_later_offer_cannot_drop_sections(void **st)
 {
 	(void)st;
@@ -396,6 +407,7 @@ int main(void)
 		TEST(wanting_video_of_the_original_takes_its_answer),
 		TEST(a_refused_section_is_taken_with_a_new_mid),
 		TEST(what_we_know_nothing_of_is_refused_in_its_place),
+		TEST(a_track_always_has_an_id),
 		TEST(a_later_offer_cannot_drop_sections),
 		TEST(payload_types_of_others_are_kept_free),
 		TEST(every_section_may_be_in_use),
