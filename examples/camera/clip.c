@@ -138,8 +138,8 @@ static void put_slice_header(struct bits *b, const struct clip *clip, bool is_ke
 	put_ue(b, 0);		   /* the PPS */
 	put(b, clip->since_key, 16);
 	if (is_key) {
-		put_ue(b, clip->key_count & 1); /* differs from the IDR before */
-		put(b, 0, 2);			/* not a long-term reference */
+		put_ue(b, clip->key_count & 0xffff); /* differs from the IDR before */
+		put(b, 0, 2);			     /* not a long-term reference */
 	} else {
 		put(b, 0, 3); /* references, their order and keeping: the usual */
 	}

@@ -95,6 +95,39 @@ class Test(unittest.TestCase):
         self.assertEqual(member.line(), '* you joined')
         return member
 
+    def start_camera(self):
+        camera = self.start('camera_sender', self.config('Camera'), '--fps', '200')
+        self.assertRegex(camera.line(), r'^ready acme:camera\.Camera@[0-9a-f]+:1$')
+        return camera
+
+    def record(self, name, frames):
+        path = os.path.join(self.folder, name + '.h264')
+        recorder = self.start('camera_receiver', self.config(name), path, '--frames', str(frames))
+        recorder.path = path
+        self.assertEqual(recorder.line(), 'the camera shows 64 x 48, 200 fps', recorder.errors())
+        return recorder
+
+    def check_film(self, recorder, frames):
+        """What the file shows is what the camera showed; returns the pictures as I420."""
+        words, status = recorder.leave()
+        self.assertEqual(status, 0, recorder.errors())
+        form = '^' + re.sub(r'[0-9.]+', lambda _: '([0-9.]+)', printed_by('camera').splitlines()[1])
+        numbers = re.match(form, words)
+        self.assertTrue(numbers, words)
+        with open(recorder.path, 'rb') as file:
+            data = file.read()
+        pictures, keys = h264.read_film(data)
+        self.assertEqual([len(pictures), keys, len(data)], [int(n) for n in numbers.group(1, 2, 3)])
+        self.assertEqual(len(pictures), frames)
+        shown = [h264.number_of(picture) for picture in pictures]
+        for number, picture in zip(shown, pictures):
+            self.assertEqual(picture, h264.draw(number))
+        self.assertEqual(shown, sorted(set(shown)))
+        if numbers.group(5, 6) == ('0', '0'):
+            self.assertEqual(shown, list(range(shown[0], shown[0] + frames)))
+            self.assertEqual(float(numbers.group(4)), round((frames - 1) / 200, 2))
+        return b''.join(pictures)
+
 
 class Examples(Test):
     def test_shell_and_workload_call_each_other(self):
@@ -151,42 +184,6 @@ class Examples(Test):
         self.assertEqual(status, 1)
         self.assertIn('ACTR_E_ALREADY_EXISTS: ann is here already', other.errors())
 
-
-    # --- camera
-
-    def start_camera(self, fps=200):
-        camera = self.start('camera_sender', self.config('Camera'), '--fps', str(fps))
-        self.assertRegex(camera.line(), r'^ready acme:camera\.Camera@[0-9a-f]+:1$')
-        return camera
-
-    def record(self, name, frames):
-        path = os.path.join(self.folder, name + '.h264')
-        recorder = self.start('camera_receiver', self.config(name), path, '--frames', str(frames))
-        recorder.path = path
-        self.assertEqual(recorder.line(), 'the camera shows 64 x 48, 200 fps', recorder.errors())
-        return recorder
-
-    def check_film(self, recorder, frames):
-        """What the file shows is what the camera showed; returns the pictures as I420."""
-        words, status = recorder.leave()
-        self.assertEqual(status, 0, recorder.errors())
-        form = '^' + re.sub(r'[0-9.]+', lambda _: '([0-9.]+)', printed_by('camera').splitlines()[1])
-        numbers = re.match(form, words)
-        self.assertTrue(numbers, words)
-        with open(recorder.path, 'rb') as file:
-            data = file.read()
-        pictures, keys = h264.read_film(data)
-        self.assertEqual([len(pictures), keys, len(data)], [int(n) for n in numbers.group(1, 2, 3)])
-        self.assertEqual(len(pictures), frames)
-        shown = [h264.number_of(picture) for picture in pictures]
-        for number, picture in zip(shown, pictures):
-            self.assertEqual(picture, h264.draw(number))
-        self.assertEqual(shown, sorted(set(shown)))
-        if numbers.group(5, 6) == ('0', '0'):
-            self.assertEqual(shown, list(range(shown[0], shown[0] + frames)))
-            self.assertEqual(float(numbers.group(4)), round((frames - 1) / 200, 2))
-        return b''.join(pictures)
-
     def test_a_camera_is_recorded_pixel_by_pixel(self):
         camera = self.start_camera()
         recorder = self.record('Recorder', 60)
@@ -223,6 +220,14 @@ class Vanishing(Test):
         self.assertEqual(ann.line(), '* bob joined')
         bob.process.kill()
         self.assertEqual(ann.line(), '* bob left')
+
+    def test_a_viewer_who_vanishes_leaves_the_camera_to_the_others(self):
+        camera = self.start_camera()
+        gone = self.record('Gone', 10000)
+        recorder = self.record('Recorder', 2400)
+        gone.process.kill()
+        self.check_film(recorder, 2400)
+        self.assertEqual(camera.stop(), 0)
 
 
 if __name__ == '__main__':

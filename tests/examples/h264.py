@@ -3,6 +3,7 @@
 Written from ITU-T H.264 and from the film's description, not from clip.c, so that an error there is
 seen here. A picture is its samples as I420: Y, then Cb and Cr of a quarter of the size.
 """
+import functools
 import re
 
 WIDTH, HEIGHT = 64, 48
@@ -11,25 +12,28 @@ LUMA, CHROMA = WIDTH * HEIGHT, WIDTH * HEIGHT // 4
 
 # --- what the camera shows
 
-def draw(number):
-    """A black square runs over a coloured ground; the last 4 lines are the number in binary."""
-    left = 2 * number % WIDTH
-
+@functools.lru_cache
+def ground(left):
+    """Y above the number, Cb and Cr, with the square at this place."""
     def inside(x, y):
         return y < 16 and (x - left) % WIDTH < 16
 
     def luma(x, y):
-        if y >= HEIGHT - 4:
-            return 235 if '{:016b}'.format(number & 0xffff)[x // 4] == '1' else 16
         return 0 if inside(x, y) else 16 + 2 * x + y
 
     def chroma(x, y, value):
         return 128 if y >= HEIGHT - 4 or inside(x, y) else 64 + 2 * value
 
-    pixels = [(x, y) for y in range(HEIGHT) for x in range(WIDTH)]
     quarter = [(x, y) for y in range(0, HEIGHT, 2) for x in range(0, WIDTH, 2)]
-    return bytes([luma(x, y) for x, y in pixels] + [chroma(x, y, x) for x, y in quarter] +
-                 [chroma(x, y, y) for x, y in quarter])
+    return (bytes(luma(x, y) for y in range(HEIGHT - 4) for x in range(WIDTH)),
+            bytes([chroma(x, y, x) for x, y in quarter] + [chroma(x, y, y) for x, y in quarter]))
+
+
+def draw(number):
+    """A black square runs over a coloured ground; the last 4 lines are the number in binary."""
+    above, colours = ground(2 * number % WIDTH)
+    row = b''.join((b'\x10', b'\xeb')[digit == '1'] * 4 for digit in f'{number & 0xffff:016b}')
+    return above + 4 * row + colours
 
 
 def number_of(picture):
