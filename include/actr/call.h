@@ -73,10 +73,7 @@ typedef struct actr_call_options {
 	const char *tracestate;
 } actr_call_options;
 
-#define ACTR_CALL_OPTIONS_INIT                                                                     \
-	{                                                                                          \
-		sizeof(actr_call_options), 0, NULL, NULL, NULL                                     \
-	}
+#define ACTR_CALL_OPTIONS_INIT ACTR_SIZED_INIT(actr_call_options)
 
 /*
  * Make a call with room for `payload_size` encoded bytes, which the caller fills through

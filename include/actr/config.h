@@ -106,7 +106,7 @@ typedef struct actr_config {
 	/* [system.observability] */
 	const char *log_filter; /* "info" */
 	bool tracing_enabled;
-	const char *tracing_endpoint; /* OTLP/HTTP, e.g. http://localhost:4318 */
+	const char *tracing_endpoint;	  /* OTLP/HTTP, e.g. http://localhost:4318 */
 	const char *tracing_service_name; /* package_name */
 	double tracing_sample_ratio;	  /* of the traces that begin here: 1; negative: none */
 
@@ -121,10 +121,7 @@ typedef struct actr_config {
 	uint32_t websocket_after_ms; /* that WebRTC has for itself first: 3,000 */
 } actr_config;
 
-#define ACTR_CONFIG_INIT                                                                           \
-	{                                                                                          \
-		.size = sizeof(actr_config)                                                        \
-	}
+#define ACTR_CONFIG_INIT ACTR_SIZED_INIT(actr_config)
 
 /*
  * Load a file with its parents (libactr-config). The result and all its strings are one block:

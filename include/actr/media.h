@@ -48,10 +48,7 @@ typedef struct actr_sample {
 	uint32_t lost_packets; /* given up since the sample before */
 } actr_sample;
 
-#define ACTR_SAMPLE_INIT                                                                           \
-	{                                                                                          \
-		.size = sizeof(actr_sample)                                                        \
-	}
+#define ACTR_SAMPLE_INIT ACTR_SIZED_INIT(actr_sample)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
@@ -83,6 +80,8 @@ typedef struct actr_track_options {
 	void *user;
 } actr_track_options;
 
+#define ACTR_TRACK_OPTIONS_INIT ACTR_SIZED_INIT(actr_track_options)
+
 typedef struct actr_track_stats {
 	size_t size; /* sizeof(actr_track_stats) */
 	bool is_active;
@@ -92,6 +91,8 @@ typedef struct actr_track_stats {
 	uint64_t key_frames_asked;
 	uint32_t lost_per_1000, jitter_us, rtt_us; /* of the last report */
 } actr_track_stats;
+
+#define ACTR_TRACK_STATS_INIT ACTR_SIZED_INIT(actr_track_stats)
 
 /*
  * Add a track to the connection with `dest` (ACTR_DEST_ACTOR), connecting first if need be, or in
@@ -124,6 +125,8 @@ typedef struct actr_media_options {
 	size_t max_bytes;   /* 0: 8 MiB */
 } actr_media_options;
 
+#define ACTR_MEDIA_OPTIONS_INIT ACTR_SIZED_INIT(actr_media_options)
+
 /* sender: NULL for a sample of this process. */
 typedef void (*actr_sample_fn)(void *user, const actr_sample *sample, const actr_id *sender);
 
@@ -138,6 +141,8 @@ typedef struct actr_media_stats {
 	uint64_t sent;	       /* samples, over all tracks of ours */
 	uint64_t send_dropped; /* as actr_track_stats.samples_dropped, over all of them */
 } actr_media_stats;
+
+#define ACTR_MEDIA_STATS_INIT ACTR_SIZED_INIT(actr_media_stats)
 
 /*
  * From now on samples of tracks with this id, whoever sends them, go to the callback, one after the

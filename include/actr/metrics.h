@@ -120,10 +120,7 @@ typedef struct actr_metrics {
 	const actr_media_stats *media;
 } actr_metrics;
 
-#define ACTR_METRICS_INIT                                                                          \
-	{                                                                                          \
-		.size = sizeof(actr_metrics)                                                       \
-	}
+#define ACTR_METRICS_INIT ACTR_SIZED_INIT(actr_metrics)
 
 /*
  * Copy everything at one instant of the loop. What it had is cleared first, so one struct serves

@@ -117,10 +117,7 @@ typedef struct actr_workload {
 	void (*on_event)(void *self, const actr_event *event);
 } actr_workload;
 
-#define ACTR_WORKLOAD_INIT                                                                         \
-	{                                                                                          \
-		.size = sizeof(actr_workload)                                                      \
-	}
+#define ACTR_WORKLOAD_INIT ACTR_SIZED_INIT(actr_workload)
 
 /* --- system ---------------------------------------------------------------------------------- */
 

@@ -41,10 +41,7 @@ typedef struct actr_chunk {
 	size_t metadata_count; /* at most 63 */
 } actr_chunk;
 
-#define ACTR_CHUNK_INIT                                                                            \
-	{                                                                                          \
-		.size = sizeof(actr_chunk)                                                         \
-	}
+#define ACTR_CHUNK_INIT ACTR_SIZED_INIT(actr_chunk)
 
 typedef struct actr_stream_options {
 	size_t size;	   /* sizeof(actr_stream_options) */
@@ -56,6 +53,8 @@ typedef struct actr_stream_options {
 	 */
 	size_t max_bytes;
 } actr_stream_options;
+
+#define ACTR_STREAM_OPTIONS_INIT ACTR_SIZED_INIT(actr_stream_options)
 
 typedef struct actr_stream_stats {
 	size_t size;			  /* sizeof(actr_stream_stats) */
@@ -71,6 +70,8 @@ typedef struct actr_stream_stats {
 	uint64_t joined, partial_dropped; /* of chunks that came in parts */
 	uint64_t send_waited;		  /* reliable, until their receiver had room */
 } actr_stream_stats;
+
+#define ACTR_STREAM_STATS_INIT ACTR_SIZED_INIT(actr_stream_stats)
 
 /* sender: NULL for a chunk of this process. */
 typedef void (*actr_stream_fn)(void *user, const actr_chunk *chunk, const actr_id *sender);
