@@ -41,23 +41,27 @@ bench: build ## measure: one JSON line each
 fuzz: deps ## fuzz every parser of foreign bytes with clang's libFuzzer (SECONDS=60 each, TARGETS="sdp stun")
 	@tools/run-fuzz $(or $(SECONDS),60) $(TARGETS)
 
-bench-peers: build ## ours beside NATS and gRPC, the same work in one run (installs them)
+bench-peers: build ## ours beside NATS and gRPC, the same work in one run (installs them, as root)
 	@tools/bench-peers $(BUILD)
 
-check: ## style and room rules
+check: ## rules of rooms and style; pages and package list against the code
 	@tools/check-rooms.py
 	@tools/check-style.py
 	@tools/defects.py --check
 	@tools/check-seed.py
+	@tools/check-config.py
+	@tools/check-packages.py
 
 check-long: build ## what takes longer than the tests
 	@tools/run-tests $(BUILD) long
 
 format: ## clang-format all sources
+	@command -v clang-format >/dev/null || { echo 'make format: no clang-format; apt-get install clang-format' >&2; exit 1; }
 	@git ls-files '*.c' '*.h' | grep -v unicode_table | xargs clang-format -i
 
-install: build ## install library, headers and programs (PREFIX by meson)
-	@ninja -C $(BUILD) install
+install: build ## install library, headers and programs (PREFIX=/usr/local, DESTDIR=)
+	@$(if $(PREFIX),meson configure $(BUILD) --prefix $(abspath $(PREFIX)))
+	@DESTDIR=$(DESTDIR) ninja -C $(BUILD) install
 
 clean: ## remove the builds
 	@rm -rf build build-asan build-tsan build-fuzz

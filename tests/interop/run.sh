@@ -19,7 +19,7 @@ rust=$CARGO_TARGET_DIR/release/actr-interop-peer
 if [ "${1-}" != --inside ]; then
 	manifest=tests/interop/rust/Cargo.toml
 	skip() { echo "interop: skipped, $1" && exit 0; }
-	command -v cargo >/dev/null || skip "there is no cargo"
+	command -v cargo >/dev/null || skip "there is no cargo: https://rustup.rs installs it"
 	if ! cargo build --release --quiet --manifest-path $manifest; then
 		cargo fetch --quiet --manifest-path $manifest || skip "the crates cannot be had"
 		exit 1
