@@ -17,6 +17,8 @@
 
 #include "wire/webrtc/webrtc.h"
 
+#define PEER_OPENED -1 /* a packet's kind beside those of signals */
+
 struct packet {
 	int32_t kind;
 	char exchange[64], ufrag[300], text[8000];
@@ -33,7 +35,7 @@ struct node {
 	uint64_t changed_ms;
 	unsigned changes, messages;
 	actr_error why;
-	bool is_server;
+	bool is_server, peer_is_open;
 };
 
 static void on_signal(void *owner, struct actr__wire *wire, const struct actr__signal *s)
@@ -49,6 +51,13 @@ static void on_signal(void *owner, struct actr__wire *wire, const struct actr__s
 	(void)send(n->signals.fd, &p, sizeof p, MSG_NOSIGNAL | MSG_DONTWAIT); /* may be dead */
 }
 
+static void tell_open(struct node *n)
+{
+	struct packet p = {.kind = PEER_OPENED};
+
+	(void)send(n->signals.fd, &p, sizeof p, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void on_state(void *owner, struct actr__wire *wire, enum actr__wire_state state,
 		     const actr_error *why)
 {
@@ -60,6 +69,8 @@ static void on_state(void *owner, struct actr__wire *wire, enum actr__wire_state
 	n->changed_ms = actr__loop_now_ms(n->loop);
 	if (why)
 		n->why = *why;
+	if (n->is_server && state == ACTR__WIRE_OPEN)
+		tell_open(n);
 	actr__loop_stop(n->loop);
 }
 
@@ -97,7 +108,10 @@ static void on_packet(struct actr__io *io, unsigned ready)
 					 .username_fragment = *p.ufrag ? p.ufrag : NULL,
 					 .sdp_mline_index = -1};
 
-		if (n->wire)
+		if (p.kind == PEER_OPENED) {
+			n->peer_is_open = true;
+			actr__loop_stop(n->loop);
+		} else if (n->wire)
 			(void)n->wire->ops->signal(n->wire, &s, NULL);
 		else if (actr__webrtc_accept(n->engine, &n->options, &s, &events, n, 1, &n->wire,
 					     NULL) < 0)
@@ -140,7 +154,10 @@ static void finish(struct node *n)
 	close(n->signals.fd);
 }
 
-/* Forks a process that accepts and echoes until it is killed; dials it and waits for "open". */
+/*
+ * Forks a process that accepts and echoes until it is killed; dials it and waits until both sides
+ * are open: who loses the path before that closes the wire.
+ */
 static pid_t connect_to_child(struct node *n)
 {
 	int fds[2];
@@ -158,7 +175,7 @@ static pid_t connect_to_child(struct node *n)
 	start(n, fds[0], false);
 	assert_int_equal(actr__webrtc_dial(n->engine, &n->options, &events, n, 1, &n->wire, NULL),
 			 0);
-	while (n->state != ACTR__WIRE_OPEN)
+	while (n->state != ACTR__WIRE_OPEN || !n->peer_is_open)
 		actr__loop_run(n->loop);
 	return child;
 }
