@@ -176,6 +176,13 @@ static void accept_offer(struct actr__transport *t, const actr_id *from_borrowed
 	peer_unref(peer);
 }
 
+/* The peer has not heard that the session ended here: a new one of ours tells it. */
+static bool wants_recovery(const struct actr__signal *signal)
+{
+	return signal->kind == ACTR__SIGNAL_ICE_RESTART_OFFER ||
+	       signal->kind == ACTR__SIGNAL_ICE_RESTART_REQUEST;
+}
+
 void actr__transport_signal(struct actr__transport *t, const actr_id *from,
 			    const struct actr__signal *signal)
 {
@@ -193,8 +200,12 @@ void actr__transport_signal(struct actr__transport *t, const actr_id *from,
 		ACTR_WARN(3, "transport_error", "what=signal_refused cause=\"%s\"", err.message);
 	/* Anything else belongs to a session that is gone. */
 	peer = peer_find(t, from);
-	if (peer && peer->wire && rc != ACTR_E_CLOSED)
+	if (!peer || !peer->wire) {
+		if (wants_recovery(signal))
+			(void)actr__transport_connect(t, from, NULL);
+	} else if (rc != ACTR_E_CLOSED) {
 		direct_learn(peer, signal);
+	}
 }
 
 static void fail_peer(struct peer *peer, const actr_error *why)

@@ -535,6 +535,24 @@ static void a_recovery_ends_when_the_server_no_longer_knows_the_peer(void **stat
 	assert_int_equal(actr__transport_peer_count(w->a.transport), 0);
 }
 
+static void who_recovers_a_session_that_ended_here_gets_a_new_one(void **state)
+{
+	struct world *w = *state;
+	struct actr__signal signal = {.kind = ACTR__SIGNAL_CANDIDATE, .text = "late"};
+
+	actr__transport_signal(w->b.transport, &w->a.id, &signal);
+	assert_int_equal(actr__transport_peer_count(w->b.transport), 0);
+	signal.kind = ACTR__SIGNAL_ICE_RESTART_OFFER;
+	actr__transport_signal(w->b.transport, &w->a.id, &signal);
+	actr__loop_advance(w->loop, 50);
+	assert_string_equal(w->b.states, "co");
+	assert_string_equal(w->a.states, "co");
+	signal.kind = ACTR__SIGNAL_ICE_RESTART_REQUEST; /* the session that there is has its own */
+	actr__transport_signal(w->b.transport, &w->a.id, &signal);
+	actr__loop_advance(w->loop, 50);
+	assert_string_equal(w->b.states, "co");
+}
+
 static void a_full_window_queues_and_the_queue_has_a_bound(void **state)
 {
 	struct world *w = *state;
@@ -623,6 +641,7 @@ int main(void)
 		WORLD_TEST(defect_17_a_new_offer_ends_the_old_session_before_its_own_begins),
 		WORLD_TEST(defect_32_and_35_and_36_what_an_old_session_tells_is_ignored),
 		WORLD_TEST(a_recovery_ends_when_the_server_no_longer_knows_the_peer),
+		WORLD_TEST(who_recovers_a_session_that_ended_here_gets_a_new_one),
 		WORLD_TEST(a_full_window_queues_and_the_queue_has_a_bound),
 		WORLD_TEST(a_cancelled_send_never_leaves),
 		WORLD_TEST(sizes_and_lanes_are_checked),
