@@ -31,7 +31,7 @@ def symbols(path, *options):
     for line in text.splitlines():
         fields = line.split()
         if len(fields) == 3 and fields[1] in 'TDBRC':
-            found.add(fields[2])
+            found.add(fields[2].removeprefix('__odr_asan.'))
     return found
 
 
