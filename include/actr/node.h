@@ -190,7 +190,10 @@ ACTR_API bool actr_ref_is_shutting_down(const actr_ref *ref);
 ACTR_API int actr_ref_wait(actr_ref *ref, actr_error *err);
 /* Shut down, wait, drop this reference. NULL is fine; returns NULL. Blocking. */
 ACTR_API actr_ref *actr_ref_close(actr_ref *ref);
-/* Wait for SIGINT or SIGTERM, then shutdown and wait. Installs the handlers for this time only. */
+/*
+ * Wait for SIGINT or SIGTERM, or until the node ends by itself; then shutdown and wait. A signal ends
+ * all nodes whose threads wait here (at most 64); the handlers are installed for this time only.
+ */
 ACTR_API int actr_ref_run_until_signal(actr_ref *ref, actr_error *err);
 
 /* --- the whole life in one call

@@ -119,6 +119,7 @@ struct actr_node {
 
 void node_unref(struct actr_node *node);
 void node_free(struct actr_node *node);
+void node_wake_signal_waiters(struct actr_node *node); /* it has stopped */
 static inline struct actr_node *node_of_ref(const actr_ref *ref)
 {
 	return container_of(ref, struct actr_node, ref);

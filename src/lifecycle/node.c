@@ -7,9 +7,7 @@
  */
 #include "lifecycle/lifecycle_internal.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 
 static void on_last_ref(struct actr_ref *ref)
 {
@@ -229,44 +227,4 @@ actr_ref *actr_ref_close(actr_ref *ref)
 	actr_ref_shutdown(ref);
 	(void)actr_ref_wait(ref, NULL); /* fails only on the loop thread, where nobody may wait */
 	return actr_ref_unref(ref);
-}
-
-static pthread_t signal_waiter; /* of the latest actr_ref_run_until_signal() */
-
-/* A thread of the host that blocks no signals got it: it is for the one that waits. */
-static void pass_on(int sig)
-{
-	const int saved = errno;
-
-	(void)pthread_kill(signal_waiter, sig); /* cannot fail: it waits */
-	errno = saved;
-}
-
-int actr_ref_run_until_signal(actr_ref *ref, actr_error *err)
-{
-	struct sigaction act = {.sa_handler = pass_on, .sa_flags = SA_RESTART}, old_int, old_term;
-	const struct timespec now = {0};
-	sigset_t set, old_set;
-	int sig, rc;
-
-	if (!ref)
-		return ACTR_FAIL(err, ACTR_E_INVALID_ARGUMENT, "there is no ref to wait for");
-	signal_waiter = pthread_self();
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &set, &old_set);
-	sigaction(SIGINT, &act, &old_int);
-	sigaction(SIGTERM, &act, &old_term);
-	while (sigwait(&set, &sig) != 0)
-		;
-	actr_ref_shutdown(ref);
-	rc = actr_ref_wait(ref, err);
-	/* The same signal often comes twice (to the process and to its group): it was heeded. */
-	while (sigtimedwait(&set, NULL, &now) > 0)
-		;
-	sigaction(SIGINT, &old_int, NULL);
-	sigaction(SIGTERM, &old_term, NULL);
-	pthread_sigmask(SIG_SETMASK, &old_set, NULL);
-	return rc;
 }

@@ -183,6 +183,7 @@ static void node_end(struct actr_node *node)
 	node->stopped = true;
 	last = atomic_fetch_sub(&node->refs, 1) == 1;
 	pthread_cond_broadcast(&node->stopped_cond);
+	node_wake_signal_waiters(node);
 	pthread_mutex_unlock(&node->stopped_lock);
 	if (last)
 		node_free(node);

@@ -472,42 +472,6 @@ static void dropping_the_last_ref_ends_the_node(void **state)
 	actr_ref_unref(other);
 }
 
-/* A thread of the host that blocks no signals: SIGTERM to it once somebody handles it. */
-static void *get_the_signal(void *ret_handled)
-{
-	struct sigaction now = {.sa_handler = SIG_DFL};
-	struct timespec pause = {.tv_nsec = 1000000};
-
-	for (int ms = 0; ms < 5000 && now.sa_handler == SIG_DFL; ms++) {
-		(void)sigtimedwait(&(sigset_t){0}, NULL, &pause);
-		sigaction(SIGTERM, NULL, &now);
-	}
-	*(bool *)ret_handled = now.sa_handler != SIG_DFL;
-	if (*(bool *)ret_handled)
-		pthread_kill(pthread_self(), SIGTERM);
-	else
-		kill(getpid(), SIGTERM);
-	return NULL;
-}
-
-static void a_signal_that_another_thread_gets_ends_the_node_in_peace(void **state)
-{
-	actr_error err = ACTR_ERROR_INIT;
-	bool handled = false;
-	pthread_t thread;
-	struct actor a;
-
-	(void)state;
-	actor_init(&a);
-	assert_int_equal(actor_start(&a, server.ready, true, &err), 0);
-	assert_int_equal(pthread_create(&thread, NULL, get_the_signal, &handled), 0);
-	assert_int_equal(actr_ref_run_until_signal(a.ref, &err), 0);
-	pthread_join(thread, NULL);
-	assert_true(handled);
-	assert_int_equal(a.stopped, 1);
-	actr_ref_unref(a.ref);
-}
-
 /* The second runtime has its own usrsctp, of which a process has one only. */
 static void a_system_after_the_last_one_waits_for_its_end(void **state)
 {
@@ -541,7 +505,6 @@ int main(int argc, char **argv)
 		SERVER_TEST(defect_2_after_kill_9_and_restart_the_next_call_succeeds),
 		SERVER_TEST(defect_21_and_40_calls_go_on_while_the_server_restarts),
 		SERVER_TEST(dropping_the_last_ref_ends_the_node),
-		SERVER_TEST(a_signal_that_another_thread_gets_ends_the_node_in_peace),
 		SERVER_TEST(a_system_after_the_last_one_waits_for_its_end),
 	};
 
