@@ -22,27 +22,10 @@
 #include <unistd.h>
 
 #include "echo.actr.h"
-#include "process.h"
+#include "fixture.h"
 
-static struct process server;
 /* Of the nodes that are started next; or NULL. */
 static const char *cert_file, *key_file, *ca_file;
-
-static int setup(void **state)
-{
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
-
-	(void)state;
-	process_start(&server, "actrd", args);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
 
 struct actor {
 	actr_ref *ref;
@@ -77,16 +60,11 @@ static void on_event(void *self, const actr_event *event)
 
 static int actor_start(struct actor *a, bool relay_only, const char *listen, actr_error *err)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of(NULL);
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
-	int rc;
 
 	memset(a, 0, sizeof *a);
 	pthread_mutex_init(&a->lock, NULL);
-	config.signaling_url = server.ready;
-	config.realm = 7;
 	config.relay_only = relay_only;
 	config.websocket_listen = listen;
 	config.websocket_after_ms = 100;
@@ -97,13 +75,7 @@ static int actor_start(struct actor *a, bool relay_only, const char *listen, act
 	workload.ops = &ops;
 	workload.self = a;
 	workload.on_event = on_event;
-	assert_int_equal(actr_system_new(&config, &system, err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, err), 0);
-	rc = actr_node_start(node, &a->ref, err);
-	if (rc < 0)
-		actr_node_unref(node);
-	actr_system_unref(system);
-	return rc;
+	return try_node(&config, &workload, &a->ref, err);
 }
 
 static int call_route(actr_ref *ref, const actr_dest *dest, const actr_method *method,
@@ -398,5 +370,5 @@ int main(void)
 		cmocka_unit_test(an_open_address_without_tls_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }

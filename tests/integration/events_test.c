@@ -17,30 +17,7 @@
 
 #include "echo.actr.h"
 #include "lifecycle/lifecycle_internal.h"
-#include "process.h"
-
-static struct process server;
-
-static void server_start(const char *listen)
-{
-	const char *args[] = {"--dev", "--listen", listen, NULL};
-
-	process_start(&server, "actrd", args);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	server_start("127.0.0.1:0");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
+#include "fixture.h"
 
 /* --- an actor and its log --- */
 
@@ -206,18 +183,13 @@ static void on_event(void *self, const actr_event *event)
 
 static void actor_start(struct actor *a, actr_executor executor)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of(NULL);
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
 
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	sem_init(&a->go_on, 0, 0);
 	a->executor = executor;
-	config.signaling_url = server.ready;
-	config.realm = 7;
 	config.mailbox_path = a->mailbox_path;
 	workload.service = &echo_service;
 	workload.ops = &ops;
@@ -226,10 +198,7 @@ static void actor_start(struct actor *a, actr_executor executor)
 	workload.on_start = on_start;
 	workload.on_stop = on_stop;
 	workload.on_event = on_event;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &a->ref, &err), 0);
-	actr_system_unref(system);
+	a->ref = start_node(&config, &workload);
 }
 
 static void actor_stop(struct actor *a)
@@ -553,8 +522,6 @@ static void a_renewed_credential_is_told(void **state)
 	actr_metrics_clear(&m);
 	actor_stop(&renewing);
 }
-
-#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* events_test [PATTERN]: only the tests whose name matches. */
 int main(int argc, char **argv)

@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "probe.actr.h"
-#include "process.h"
+#include "fixture.h"
 
 #define METHODS(X)                                                                                 \
 	X(alpha, Test__Text)                                                                       \
@@ -23,7 +23,6 @@
 	X(nothing, Test__Nil)                                                                      \
 	X(register, Test__Text)
 
-static struct process server;
 static unsigned handled[PROBE_METHODS];
 static sem_t came_back;
 
@@ -117,24 +116,12 @@ static void stream(actr_ref *ref, const actr_dest *dest, const Test__Text *text)
 
 static actr_ref *start(const actr_service *service)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of("Caller");
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
-	actr_ref *ref = NULL;
 
-	config.signaling_url = server.ready;
-	config.realm = 7;
-	config.package_manufacturer = "acme";
-	config.package_type = "Caller";
 	workload.service = service;
 	workload.ops = &ops;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &ref, &err), 0);
-	actr_system_unref(system);
-	return ref;
+	return start_node(&config, &workload);
 }
 
 static void use_all(actr_ref *ref, const actr_dest *dest)
@@ -156,13 +143,11 @@ static void use_all(actr_ref *ref, const actr_dest *dest)
 
 static void defect_15_every_generated_function_runs_in_process_and_across(void **state)
 {
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
 	actr_dest dest = actr_dest_service(&probe);
 	actr_ref *service, *client;
 
 	(void)state;
 	sem_init(&came_back, 0, 0);
-	process_start(&server, "actrd", args);
 	service = start(&probe);
 	client = start(NULL);
 	assert_int_equal(actr_stream_register(service, "feed", NULL, on_feed, service, NULL), 0);
@@ -170,13 +155,12 @@ static void defect_15_every_generated_function_runs_in_process_and_across(void *
 	use_all(client, &dest);
 	assert_null(actr_ref_close(client));
 	assert_null(actr_ref_close(service));
-	assert_int_equal(process_end(&server, SIGTERM), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defect_15_every_generated_function_runs_in_process_and_across),
+		SERVER_TEST(defect_15_every_generated_function_runs_in_process_and_across),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

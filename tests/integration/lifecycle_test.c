@@ -17,46 +17,16 @@
 #include <time.h>
 
 #include "echo.actr.h"
-#include "process.h"
-
-static struct process server;
-
-static int setup(void **state)
-{
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
-
-	(void)state;
-	process_start(&server, "actrd", args);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
+#include "fixture.h"
 
 static bool hidden; /* the nodes that are started now */
 
 static actr_ref *start(const actr_workload *workload)
 {
-	actr_config config = ACTR_CONFIG_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
-	actr_ref *ref = NULL;
+	actr_config config = config_of("Caller");
 
-	config.signaling_url = server.ready;
-	config.realm = 7;
-	config.package_manufacturer = "acme";
-	config.package_type = "Caller";
 	config.discovery_hidden = hidden;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &ref, &err), 0);
-	actr_system_unref(system);
-	return ref;
+	return start_node(&config, workload);
 }
 
 static int echo(actr_ref *ref, const actr_dest *dest)
@@ -265,7 +235,7 @@ static void discovery_gives_ids_nobody_or_the_reason(void **state)
 	(void)actr_ref_close(ref);
 	assert_int_equal(actr_discover(ref, &first.type, ids, 3, 0, &err), ACTR_E_UNAVAILABLE);
 	actr_ref_unref(ref);
-	setup(NULL); /* for teardown */
+	server_start("127.0.0.1:0"); /* for teardown */
 }
 
 static void an_actor_that_is_not_visible_is_found_by_nobody_and_called_by_its_id(void **state)
@@ -367,8 +337,6 @@ static void defect_64_a_thread_with_a_stack_of_64_kib_can_do_everything(void **s
 	assert_true(did);
 	pthread_attr_destroy(&attr);
 }
-
-#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -21,7 +21,7 @@
 #include <time.h>
 
 #include "echo.actr.h"
-#include "process.h"
+#include "fixture.h"
 
 #define HELD_MAX 16
 
@@ -161,19 +161,14 @@ static void on_chunk(void *user, const actr_chunk *chunk, const actr_id *sender)
 	sem_post(&a->chunk);
 }
 
-static void actor_start(struct actor *a, const char *url)
+static void actor_start(struct actor *a)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of(NULL);
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
 
 	sem_init(&a->has_kept, 0, 0);
 	sem_init(&a->chunk, 0, 0);
 	sem_init(&a->done, 0, 0);
-	config.signaling_url = url;
-	config.realm = 7;
 	config.mailbox_path = a->mailbox_path;
 	workload.service = &echo_service;
 	workload.ops = &ops;
@@ -182,10 +177,7 @@ static void actor_start(struct actor *a, const char *url)
 	workload.on_start = on_start;
 	workload.on_stop = on_stop;
 	workload.on_event = on_event;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &a->ref, &err), 0);
-	actr_system_unref(system);
+	a->ref = start_node(&config, &workload);
 	assert_int_equal(actr_stream_register(a->ref, "s", NULL, on_chunk, a, NULL), 0);
 }
 
@@ -222,8 +214,6 @@ static void use(struct actor *from, const actr_dest *dest, struct actor *to)
 static void defect_18_no_lock_is_held_in_a_wait_or_a_callback(void **state)
 {
 	static struct actor loop, worker = {.executor = ACTR_EXECUTOR_WORKER};
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
-	struct process server = {0};
 	actr_dest to_loop, to_worker;
 	char path[256];
 	actr_id id;
@@ -231,9 +221,8 @@ static void defect_18_no_lock_is_held_in_a_wait_or_a_callback(void **state)
 	(void)state;
 	snprintf(path, sizeof path, "%s/mailbox.db", temp_dir());
 	worker.mailbox_path = path;
-	process_start(&server, "actrd", args);
-	actor_start(&loop, server.ready);
-	actor_start(&worker, server.ready);
+	actor_start(&loop);
+	actor_start(&worker);
 	id = actr_ref_id(loop.ref);
 	to_loop = actr_dest_actor(&id);
 	id = actr_ref_id(worker.ref);
@@ -245,7 +234,6 @@ static void defect_18_no_lock_is_held_in_a_wait_or_a_callback(void **state)
 	assert_int_equal(actr_stream_unregister(worker.ref, "s", NULL), 0);
 	assert_null(actr_ref_close(worker.ref));
 	assert_null(actr_ref_close(loop.ref));
-	assert_int_equal(process_end(&server, SIGTERM), 0);
 	assert_true(atomic_load(&locks_taken) > 100); /* they do come by here */
 	if (atomic_load(&wrong))
 		fail_msg("a lock is held in %s", first_wrong);
@@ -254,7 +242,7 @@ static void defect_18_no_lock_is_held_in_a_wait_or_a_callback(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defect_18_no_lock_is_held_in_a_wait_or_a_callback),
+		SERVER_TEST(defect_18_no_lock_is_held_in_a_wait_or_a_callback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,48 +17,18 @@
 
 #include <actr/actr.h>
 
-#include "process.h"
+#include "fixture.h"
 
 #define WAIT_S	 30
 #define KEPT_MAX 64
 
-static struct process server;
-
-static int setup(void **state)
-{
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
-
-	(void)state;
-	process_start(&server, "actrd", args);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
-
 static actr_ref *start(const char *type, actr_executor executor)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of(type);
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
-	actr_ref *ref = NULL;
 
-	config.signaling_url = server.ready;
-	config.realm = 7;
-	config.package_manufacturer = "acme";
-	config.package_type = type;
 	workload.executor = executor;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &ref, &err), 0);
-	actr_system_unref(system);
-	return ref;
+	return start_node(&config, &workload);
 }
 
 /* --- what arrived --- */
@@ -357,8 +327,6 @@ static void a_track_outlives_its_node_as_an_object(void **state)
 	actr_ref_close(a);
 	actr_ref_close(b);
 }
-
-#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* media_test [PATTERN]: only the tests whose name matches. */
 int main(int argc, char **argv)

@@ -11,25 +11,7 @@
 #include <string.h>
 
 #include "echo.actr.h"
-#include "process.h"
-
-static struct process server;
-
-static int setup(void **state)
-{
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
-
-	(void)state;
-	process_start(&server, "actrd", args);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
+#include "fixture.h"
 
 /* What a handler sees of its own node, on the loop. */
 struct service {
@@ -53,25 +35,13 @@ static const echo_service_ops ops = {.size = sizeof ops, .echo = on_echo};
 
 static actr_ref *start(struct service *service)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of("Client");
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
-	actr_ref *ref = NULL;
 
-	config.signaling_url = server.ready;
-	config.realm = 7;
-	config.package_manufacturer = "acme";
-	config.package_type = "Client";
 	workload.service = service ? &echo_service : NULL;
 	workload.ops = &ops;
 	workload.self = service;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &ref, &err), 0);
-	actr_system_unref(system);
-	return ref;
+	return start_node(&config, &workload);
 }
 
 static int call(actr_ref *ref, const actr_dest *dest, const char *text)
@@ -246,5 +216,5 @@ int main(void)
 		cmocka_unit_test(a_struct_without_its_size_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }

@@ -17,30 +17,7 @@
 #include <unistd.h>
 
 #include "echo.actr.h"
-#include "process.h"
-
-static struct process server;
-
-static void server_start(const char *listen)
-{
-	const char *args[] = {"--dev", "--listen", listen, NULL};
-
-	process_start(&server, "actrd", args);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	server_start("127.0.0.1:0");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
+#include "fixture.h"
 
 /* "127.0.0.1:PORT" of the running server. */
 static void server_address(char *out, size_t size)
@@ -165,16 +142,10 @@ static void wait_registered(struct actor *a, unsigned count)
 
 static int actor_start(struct actor *a, const char *url, bool serves, actr_error *err)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of("TestClient");
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
-	int rc;
 
 	config.signaling_url = url;
-	config.realm = 7;
-	config.package_manufacturer = "acme";
-	config.package_type = "TestClient";
 	config.mailbox_path = a->mailbox_path;
 	if (serves) {
 		workload.service = &echo_service;
@@ -185,15 +156,7 @@ static int actor_start(struct actor *a, const char *url, bool serves, actr_error
 	workload.on_start = on_start;
 	workload.on_stop = on_stop;
 	workload.on_event = on_event;
-	rc = actr_system_new(&config, &system, err);
-	if (rc == 0)
-		rc = actr_node_attach(system, &workload, &node, err);
-	if (rc == 0)
-		rc = actr_node_start(node, &a->ref, err);
-	if (rc < 0)
-		actr_node_unref(node);
-	actr_system_unref(system);
-	return rc;
+	return try_node(&config, &workload, &a->ref, err);
 }
 
 static void actor_stop(struct actor *a)
@@ -488,8 +451,6 @@ static void a_system_after_the_last_one_waits_for_its_end(void **state)
 	}
 	actor_stop(&actors[5]);
 }
-
-#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* node_test [PATTERN]: only the tests whose name matches. ACTR_LOG: with the library's log. */
 int main(int argc, char **argv)

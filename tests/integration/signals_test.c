@@ -14,9 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "process.h"
-
-static struct process server;
+#include "fixture.h"
 
 struct actor {
 	actr_ref *ref;
@@ -25,22 +23,6 @@ struct actor {
 	atomic_bool has_returned;
 	atomic_uint stopped;
 };
-
-static int setup(void **state)
-{
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
-
-	(void)state;
-	process_start(&server, "actrd", args);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
 
 static void on_stop(void *self, actr_ctx *ctx)
 {
@@ -52,23 +34,13 @@ static void on_stop(void *self, actr_ctx *ctx)
 
 static void start(struct actor *a)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of("Waiter");
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
 
 	*a = (struct actor){0};
-	config.signaling_url = server.ready;
-	config.realm = 7;
-	config.package_manufacturer = "acme";
-	config.package_type = "Waiter";
 	workload.self = a;
 	workload.on_stop = on_stop;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &a->ref, &err), 0);
-	actr_system_unref(system);
+	a->ref = start_node(&config, &workload);
 }
 
 static void *wait_for_signal(void *arg)
@@ -162,8 +134,6 @@ static void signals_that_the_host_has_blocked_come_nevertheless(void **state)
 	assert_int_equal(a.stopped, 1);
 	actr_ref_unref(a.ref);
 }
-
-#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

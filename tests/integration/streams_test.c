@@ -16,45 +16,15 @@
 
 #include <actr/actr.h>
 
-#include "process.h"
-
-static struct process server;
-
-static int setup(void **state)
-{
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
-
-	(void)state;
-	process_start(&server, "actrd", args);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
+#include "fixture.h"
 
 static actr_ref *start(const char *type, actr_executor executor)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of(type);
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
-	actr_ref *ref = NULL;
 
-	config.signaling_url = server.ready;
-	config.realm = 7;
-	config.package_manufacturer = "acme";
-	config.package_type = type;
 	workload.executor = executor;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &ref, &err), 0);
-	actr_system_unref(system);
-	return ref;
+	return start_node(&config, &workload);
 }
 
 struct seen {
@@ -274,5 +244,5 @@ int main(void)
 		cmocka_unit_test(defect_60_a_shutdown_waits_for_the_callback_that_runs),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "echo.actr.h"
-#include "process.h"
+#include "fixture.h"
 #include "tests/support/otlp.h"
 
 #define BODY_MAX (1u << 20)
@@ -136,24 +136,6 @@ static void collector_stop(void)
 
 /* --- the nodes --- */
 
-static struct process server;
-
-static int setup(void **state)
-{
-	const char *args[] = {"--dev", "--listen", "127.0.0.1:0", NULL};
-
-	(void)state;
-	process_start(&server, "actrd", args);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(process_end(&server, SIGTERM), 0);
-	return 0;
-}
-
 static int on_echo(void *self, actr_ctx *ctx, const Echo__EchoRequest *req, actr_reply *reply)
 {
 	Echo__EchoResponse resp = ECHO__ECHO_RESPONSE__INIT;
@@ -170,28 +152,16 @@ static const echo_service_ops ops = {.size = sizeof ops, .echo = on_echo};
 
 static actr_ref *start(const char *name, const char *endpoint, double ratio)
 {
-	actr_config config = ACTR_CONFIG_INIT;
+	actr_config config = config_of("Client");
 	actr_workload workload = ACTR_WORKLOAD_INIT;
-	actr_error err = ACTR_ERROR_INIT;
-	actr_system *system = NULL;
-	actr_node *node = NULL;
-	actr_ref *ref = NULL;
 
-	config.signaling_url = server.ready;
-	config.realm = 7;
-	config.package_manufacturer = "acme";
-	config.package_type = "Client";
 	config.tracing_enabled = endpoint != NULL;
 	config.tracing_endpoint = endpoint;
 	config.tracing_service_name = name;
 	config.tracing_sample_ratio = ratio;
 	workload.service = name && !strcmp(name, "service") ? &echo_service : NULL;
 	workload.ops = &ops;
-	assert_int_equal(actr_system_new(&config, &system, &err), 0);
-	assert_int_equal(actr_node_attach(system, &workload, &node, &err), 0);
-	assert_int_equal(actr_node_start(node, &ref, &err), 0);
-	actr_system_unref(system);
-	return ref;
+	return start_node(&config, &workload);
 }
 
 static int call(actr_ref *ref, const char *text, const char *traceparent)
@@ -386,5 +356,5 @@ int main(void)
 		cmocka_unit_test(a_collector_that_is_mute_delays_the_end_by_two_seconds_at_most),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }
