@@ -8,7 +8,9 @@
  *
  * usrsctp calls back with its locks held (upcall, on_output): those only note the fact and queue
  * the end of the turn. There, in this order: messages are taken out, the held message goes in,
- * packets go to the owner, who encrypts them as one batch.
+ * packets go to the owner, who encrypts them as one batch. Of many messages some are taken at a
+ * time, so that the peer has answers to work on meanwhile: taking all made both sides wait for each
+ * other, and half as many calls with 128 outstanding.
  *
  * Streams are the lanes: ids 0 to 3 are ready before SCTP connects (reference.md 4.4). A peer that
  * opens them in-band (DCEP, RFC 8832) is answered; other ids are ignored.
@@ -26,6 +28,7 @@
 #define STREAMS_OUT	    16
 #define STREAMS_IN	    64 /* others ask for 65,535, each costs memory */
 #define LANE_3_RETRANSMITS  3
+#define TAKEN_AT_ONCE	    16 /* messages; see above */
 #define BURST_MAX	    16 /* packets at once; a relay's socket buffer holds some 90 */
 /* Not named by usrsctp.h, but there since 0.9.3: bytes in the send queue. */
 #define GET_SNDBUF_USE 0x00001101
@@ -308,14 +311,24 @@ static void push_packets(struct actr__sctp *sctp)
 	sctp->events->on_flush(sctp->owner);
 }
 
+/* The rest of a long queue waits until the answers to these are on their way. */
+static void take_some(struct actr__sctp *sctp)
+{
+	sctp->has_input = false;
+	for (unsigned i = 0; !sctp->is_down && take_one(sctp);)
+		if (++i == TAKEN_AT_ONCE) {
+			sctp->has_input = true;
+			actr__loop_defer(actr__sctp_stack_loop(sctp->stack), &sctp->turn_end);
+			return;
+		}
+}
+
 static void on_turn_end(struct actr__deferred *deferred)
 {
 	struct actr__sctp *sctp = container_of(deferred, struct actr__sctp, turn_end);
 
 	if (sctp->has_input && sctp->socket) {
-		sctp->has_input = false;
-		while (!sctp->is_down && take_one(sctp))
-			;
+		take_some(sctp);
 		tell_writable(sctp);
 	}
 	if (sctp->is_up)
