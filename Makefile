@@ -35,6 +35,9 @@ test: build ## build and run all tests (SANITIZE=1: address and undefined, SANIT
 interop: build ## exchange with the original (Rust, published crates): both directions
 	@ACTR_BUILD=$(BUILD) tests/interop/run.sh
 
+nat: build ## nodes behind NATs, in network namespaces (root; installs nftables and coturn)
+	@tests/nat/run.sh $(BUILD)
+
 bench: build ## measure: one JSON line each
 	@tools/run-bench $(BUILD)
 

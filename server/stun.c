@@ -9,6 +9,7 @@
 #define BINDING_ERROR	   0x0111
 #define ERROR_CODE	   0x0009
 #define UNKNOWN_ATTRIBUTES 0x000a
+#define MAPPED_ADDRESS	   0x0001
 #define XOR_MAPPED_ADDRESS 0x0020
 #define UNKNOWN_MAX	   8
 
@@ -41,14 +42,20 @@ static uint8_t *put16(uint8_t *out, unsigned value)
 	return out;
 }
 
+/* Not so of RFC 3489 (RFC 5389 12): the cookie's place belongs to the transaction id. libnice asks
+ * so. */
+static bool has_cookie(const uint8_t *header)
+{
+	return get16(header + 4) == COOKIE >> 16 && get16(header + 6) == (COOKIE & 0xffff);
+}
+
 /* A well-formed Binding request: fills the unknown attributes, at most UNKNOWN_MAX of them. */
 static bool read_request(actr_bytes datagram, unsigned *unknown, size_t *unknown_count)
 {
 	const uint8_t *at = datagram.data, *end = at + datagram.size;
 
 	if (datagram.size < HEADER_SIZE || get16(at) != BINDING_REQUEST ||
-	    get16(at + 2) != datagram.size - HEADER_SIZE || get16(at + 4) != COOKIE >> 16 ||
-	    get16(at + 6) != (COOKIE & 0xffff))
+	    get16(at + 2) != datagram.size - HEADER_SIZE)
 		return false;
 	for (at += HEADER_SIZE; at < end;) {
 		size_t size;
@@ -65,22 +72,28 @@ static bool read_request(actr_bytes datagram, unsigned *unknown, size_t *unknown
 	return true;
 }
 
-/* RFC 8489 14.2: port and address, masked with the cookie and the transaction id. */
+/*
+ * RFC 8489 14.2: port and address, masked with the cookie and the transaction id, which routers
+ * that translate addresses in payloads do not find. RFC 3489 knows them bare only.
+ */
 static uint8_t *put_address(uint8_t *out, const struct sockaddr *from, const uint8_t *header)
 {
+	static const uint8_t no_mask[16];
 	const struct sockaddr_in *v4 = (const void *)from;
 	const struct sockaddr_in6 *v6 = (const void *)from;
+	bool masked = has_cookie(header);
+	const uint8_t *mask = masked ? header + 4 : no_mask;
 	const uint8_t *address = from->sa_family == AF_INET ? (const void *)&v4->sin_addr
 							    : (const void *)&v6->sin6_addr;
 	uint16_t port = from->sa_family == AF_INET ? v4->sin_port : v6->sin6_port;
 	size_t size = from->sa_family == AF_INET ? 4 : 16;
 
-	out = put16(out, XOR_MAPPED_ADDRESS);
+	out = put16(out, masked ? XOR_MAPPED_ADDRESS : MAPPED_ADDRESS);
 	out = put16(out, (unsigned)(4 + size));
 	out = put16(out, from->sa_family == AF_INET ? 1 : 2);
-	out = put16(out, ntohs(port) ^ (COOKIE >> 16));
+	out = put16(out, ntohs(port) ^ get16(mask));
 	for (size_t i = 0; i < size; i++)
-		*out++ = address[i] ^ header[4 + i]; /* cookie, then transaction id */
+		*out++ = address[i] ^ mask[i];
 	return out;
 }
 

@@ -1,4 +1,5 @@
-/* STUN Binding responder, RFC 8489: "what is my address, seen from you". Nothing else of STUN. */
+/* STUN Binding responder, RFC 8489 and, without a cookie, RFC 3489: "what is my address, seen from
+ * you". Nothing else of STUN. */
 #ifndef ACTRD_STUN_H
 #define ACTRD_STUN_H
 

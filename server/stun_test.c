@@ -62,6 +62,20 @@ static void an_ipv6_address_is_masked_with_the_transaction_too(void **state)
 	assert_memory_equal(out + 20, address, sizeof address);
 }
 
+static void a_request_without_cookie_is_answered_as_rfc_3489_says(void **state)
+{
+	uint8_t request[] = {HEADER(0)}, out[STUN_ANSWER_MAX];
+	static const uint8_t address[] = {0x00, 0x01, 0x00, 0x08, 0x00, 0x01,
+					  0x80, 0x55, 192,  0,	  2,	1};
+
+	(void)state;
+	request[7] ^= 1;
+	assert_int_equal(ask(request, sizeof request, out), 32);
+	assert_int_equal(out[0] << 8 | out[1], 0x0101);
+	assert_memory_equal(out + 4, request + 4, 16);
+	assert_memory_equal(out + 20, address, sizeof address);
+}
+
 static void an_unknown_attribute_that_must_be_understood_is_answered_with_420(void **state)
 {
 	static const uint8_t request[] = {HEADER(8), 0x00, 0x77, 0x00, 0x01, 0xff, 0, 0, 0};
@@ -94,7 +108,7 @@ static void what_is_no_binding_request_is_not_answered(void **state)
 	for (size_t size = 0; size < sizeof request; size++)
 		assert_int_equal(ask(request, size, out), 0);
 	assert_int_equal(ask(cut, sizeof cut, out), 0);
-	for (size_t i = 0; i < 8; i++) { /* type, length and cookie */
+	for (size_t i = 0; i < 4; i++) { /* type and length */
 		memcpy(other, request, sizeof other);
 		other[i] ^= 0x40;
 		assert_int_equal(ask(other, sizeof other, out), 0);
@@ -106,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_is_answered_with_the_masked_address_of_rfc_5769),
 		cmocka_unit_test(an_ipv6_address_is_masked_with_the_transaction_too),
+		cmocka_unit_test(a_request_without_cookie_is_answered_as_rfc_3489_says),
 		cmocka_unit_test(an_unknown_attribute_that_must_be_understood_is_answered_with_420),
 		cmocka_unit_test(software_and_fingerprint_may_stand_in_a_request),
 		cmocka_unit_test(what_is_no_binding_request_is_not_answered),
