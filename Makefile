@@ -55,7 +55,7 @@ check: ## rules of rooms and style; pages and package list against the code
 	@tools/check-config.py
 	@tools/check-packages.py
 
-check-long: build ## what takes longer than the tests
+check-long: build nat ## what takes longer than the tests; nodes behind NATs
 	@tools/run-tests $(BUILD) long
 
 format: ## clang-format all sources
