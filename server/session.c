@@ -235,6 +235,7 @@ static void answer_registered(struct session *session, const char *reply_for, co
 	ok.credential_expires_at = actr__pb_timestamp(&expires, credential->expires_at_s * 1000);
 	ok.has_signaling_heartbeat_interval_secs = true;
 	ok.signaling_heartbeat_interval_secs = session->hub->options.heartbeat_s;
+	ok.has_resumes = ok.resumes = true;
 	response.result_case = ACTR__REGISTER_RESPONSE__RESULT_SUCCESS;
 	response.success = &ok;
 	push_init(&push, session->hub, reply_for, id);

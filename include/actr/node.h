@@ -45,7 +45,11 @@ typedef enum actr_event_kind {
 	 * node registers anew. `why` with disconnected.
 	 */
 	ACTR_EVENT_SIGNALING = 1,
-	/* `id` is the own id from now on: before connected, or by a renewal that changed it. */
+	/*
+	 * `id` is the own id from now on: before connected, or by a renewal that changed it. The
+	 * same id as before when the server resumed it over a new connection (actrd, within a
+	 * minute).
+	 */
 	ACTR_EVENT_REGISTERED = 2,
 	/*
 	 * Of the connection to `id`: connecting → connected ⇄ recovering → disconnected →
@@ -191,8 +195,9 @@ ACTR_API int actr_ref_wait(actr_ref *ref, actr_error *err);
 /* Shut down, wait, drop this reference. NULL is fine; returns NULL. Blocking. */
 ACTR_API actr_ref *actr_ref_close(actr_ref *ref);
 /*
- * Wait for SIGINT or SIGTERM, or until the node ends by itself; then shutdown and wait. A signal ends
- * all nodes whose threads wait here (at most 64); the handlers are installed for this time only.
+ * Wait for SIGINT or SIGTERM, or until the node ends by itself; then shutdown and wait. A signal
+ * ends all nodes whose threads wait here (at most 64); the handlers are installed for this time
+ * only.
  */
 ACTR_API int actr_ref_run_until_signal(actr_ref *ref, actr_error *err);
 

@@ -164,7 +164,8 @@ static void on_registered(void *owner, const actr_id *id, bool changed)
 	if (changed)
 		actr__endpoint_set_id(&node->endpoint, id);
 	actr__tracer_set_id(node->endpoint.tracer, id);
-	ACTR_INFO("registration", "what=registered id=%s", actr_id_format(id, text, sizeof text));
+	ACTR_INFO("registration", "what=%s id=%s", changed ? "registered" : "resumed",
+		  actr_id_format(id, text, sizeof text));
 	node_tell(node, &event);
 }
 

@@ -7,6 +7,9 @@
  * signaling_close_now() ends it for good. In between there is always the timer armed, so nothing
  * can make the machine stand still (defect 47).
  *
+ * A socket that was lost is not the end of the identity: a server that said `resumes` (actrd) takes
+ * it over on the next one, and peers go on knowing us. Where it refuses, we register (defect 21).
+ *
  * Order at each end: the state is changed and told first, then the pending requests fail, so that
  * whoever reacts to a failed request finds the machine in its new state. A callback may call any
  * function of the door but free; therefore nothing is assumed to hold after one.
@@ -123,6 +126,7 @@ void signaling_register_anew(struct actr__signaling *s, const actr_error *why)
 
 	if (s->state != ACTR__SIGNALING_READY)
 		return;
+	s->can_resume = false;
 	tell_credential(s, &copy);
 	if (s->state != ACTR__SIGNALING_READY)
 		return; /* stopped by who was told */
@@ -168,19 +172,35 @@ static void connect_now(struct actr__signaling *s, const actr_error *why)
 	s->events->connect(s->owner);
 }
 
+/* A failure breaks the socket. */
+static void send_register(struct actr__signaling *s)
+{
+	if (s->is_resuming)
+		(void)signaling_send_renewal(s, &s->register_number);
+	else
+		(void)signaling_send_register(s, &s->register_number);
+}
+
 void actr__signaling_opened(struct actr__signaling *s)
 {
 	if (s->state != ACTR__SIGNALING_CONNECTING || !s->socket)
 		return;
 	arm(s, s->response_timeout_ms);
+	s->is_resuming = s->has_id && s->can_resume && signaling_credential_is_good(s);
 	set_state(s, ACTR__SIGNALING_REGISTERING, NULL);
 	if (s->state == ACTR__SIGNALING_REGISTERING)
-		(void)signaling_send_register(
-			s, &s->register_number); /* a failure breaks the socket */
+		send_register(s);
 }
 
 void signaling_registration_refused(struct actr__signaling *s, actr_error *why)
 {
+	if (s->is_resuming) {
+		ACTR_INFO("registration", "what=not_resumed cause=\"%s\"", why->message);
+		s->is_resuming = s->can_resume = false;
+		arm(s, s->response_timeout_ms);
+		send_register(s);
+		return;
+	}
 	s->stats.registrations_refused++;
 	(void)actr__prefix(why, why->code,
 			   "the server refused the registration (%u): ", why->wire_code);
@@ -195,6 +215,7 @@ static void registered(struct actr__signaling *s, const actr_id *id)
 	s->id = *id;
 	s->has_id = true;
 	s->stats.registrations++;
+	s->stats.resumed += s->is_resuming;
 	s->register_number = 0;
 	signaling_session_begin(s);
 	ACTR_INFO("registration", "token_key_id=%u credential_life_s=%lld heartbeat_s=%llu",
@@ -274,6 +295,7 @@ static void on_due(struct actr__timer *timer)
 	case ACTR__SIGNALING_REGISTERING:
 		(void)ACTR_FAIL(&why, ACTR_E_TIMEOUT, "no answer to the registration in %u ms",
 				s->response_timeout_ms);
+		s->can_resume = false;
 		signaling_fail_socket(s, &why);
 		break;
 	case ACTR__SIGNALING_WAITING:

@@ -123,6 +123,70 @@ static void defect_21_a_dropped_socket_leads_to_a_new_registration(void **st)
 	assert_int_equal(world.a.registered, 2);
 }
 
+static void defect_21_a_server_that_resumes_keeps_the_identity_over_a_dropped_socket(void **st)
+{
+	actr_id id;
+
+	(void)st;
+	world.server.resumes = true;
+	both_ready();
+	id = *actr__signaling_id(world.a.signaling);
+	scripted_node_cut(&world.a.socket);
+	advance(1100);
+	assert_string_equal(world.a.states, "WCRr");
+	assert_true(actr_id_equal(actr__signaling_id(world.a.signaling), &id));
+	assert_int_equal(world.server.registers, 2); /* of a and of b, at the start */
+	assert_int_equal(actr__signaling_stats(world.a.signaling)->resumed, 1);
+	assert_int_equal(actr__signaling_stats(world.a.signaling)->renewals, 0);
+	assert_int_equal(world.server.last_key_id, 1); /* with the credential that it had */
+}
+
+static void an_identity_that_is_not_resumed_is_registered_on_the_same_socket(void **st)
+{
+	(void)st;
+	world.server.resumes = true;
+	both_ready();
+	world.server.renew_error = 401;
+	scripted_node_cut(&world.a.socket);
+	advance(1100);
+	assert_string_equal(world.a.states, "WCRr");
+	assert_int_equal(world.server.connects, 3);
+	assert_int_equal(world.server.registers, 3);
+	assert_int_equal(actr__signaling_stats(world.a.signaling)->resumed, 0);
+	assert_int_equal(actr__signaling_stats(world.a.signaling)->registrations_refused, 0);
+}
+
+static void a_server_that_does_not_answer_is_not_asked_to_resume_again(void **st)
+{
+	(void)st;
+	world.server.resumes = true;
+	both_ready();
+	world.server.silent = true;
+	scripted_node_cut(&world.a.socket);
+	advance(6100); /* the wait of up to 1 s, and 5 s for the answer */
+	assert_string_equal(world.a.states, "WCRW");
+	world.server.silent = false;
+	advance(4000);
+	assert_string_equal(world.a.states, "WCRWCRr");
+	assert_int_equal(world.server.registers, 3);
+}
+
+static void an_expired_credential_is_not_resumed(void **st)
+{
+	(void)st;
+	world.server.resumes = true;
+	both_ready();
+	world.server.refuse_connections = true;
+	scripted_node_cut(&world.a.socket);
+	advance(2 * 3600 * 1000);
+	world.server.refuse_connections = false;
+	actr__signaling_retry_now(world.a.signaling);
+	advance(100);
+	assert_int_equal(actr__signaling_state(world.a.signaling), ACTR__SIGNALING_READY);
+	assert_int_equal(actr__signaling_stats(world.a.signaling)->resumed, 0);
+	assert_int_equal(world.server.registers, 3);
+}
+
 static void defect_29_each_registration_has_a_socket_of_its_own(void **st)
 {
 	(void)st;
@@ -416,6 +480,11 @@ int main(void)
 		world_test(a_socket_that_never_opens_is_given_up_after_the_connect_timeout),
 		world_test(a_connection_that_fails_at_once_is_a_failure_like_any_other),
 		world_test(defect_21_a_dropped_socket_leads_to_a_new_registration),
+		world_test(
+			defect_21_a_server_that_resumes_keeps_the_identity_over_a_dropped_socket),
+		world_test(an_identity_that_is_not_resumed_is_registered_on_the_same_socket),
+		world_test(a_server_that_does_not_answer_is_not_asked_to_resume_again),
+		world_test(an_expired_credential_is_not_resumed),
 		world_test(defect_29_each_registration_has_a_socket_of_its_own),
 		world_test(defect_40_a_new_identity_is_told_before_it_is_used),
 		world_test(defect_47_the_back_off_doubles_to_its_bound_and_never_ends),

@@ -138,6 +138,7 @@ static void answer_registration(struct scripted_node *node, const char *reply_fo
 					  (int64_t)server->life_s * 1000);
 		ok.has_signaling_heartbeat_interval_secs = true;
 		ok.signaling_heartbeat_interval_secs = server->interval_s;
+		ok.has_resumes = ok.resumes = server->resumes;
 	}
 	scripted_node_push(node, &answer.envelope.envelope);
 }
@@ -251,6 +252,7 @@ static void on_renewal(struct scripted_node *node, const char *reply_for)
 		answer_error(node, reply_for, server->renew_error);
 		return;
 	}
+	node->registered |= server->resumes;
 	if (server->renewal_changes_serial)
 		node->id.serial = server->next_serial++;
 	answer_registration(node, reply_for, 0);

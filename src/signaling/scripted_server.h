@@ -25,6 +25,7 @@ struct scripted_server {
 	bool silent;		 /* takes everything, answers nothing */
 	bool fail_sends;	 /* send returns an error */
 	bool renewal_changes_serial;
+	bool resumes;		 /* says so, and takes an identity over on a new socket */
 	bool check_credentials;	 /* 401 for any token but the last one given to the node */
 	int64_t clock_offset_ms; /* of its time stamps */
 

@@ -78,6 +78,7 @@ int signaling_take_registration(struct actr__signaling *s,
 		return ACTR_FAIL(err, ACTR_E_DECODE, "the registration has no credential");
 	ACTR_TRY(take_credential(s, ok, server_ms, err));
 	s->interval_ms = interval_ms(ok->signaling_heartbeat_interval_secs);
+	s->can_resume = ok->has_resumes && ok->resumes;
 	return 0;
 }
 
@@ -101,6 +102,11 @@ static void arm_upkeep(struct actr__signaling *s)
 	delay = delay < ping ? delay : ping;
 	(void)actr__timer_set(s->loop, &s->timer,
 			      delay > 0 ? (uint64_t)delay : 0); /* it is armed */
+}
+
+bool signaling_credential_is_good(const struct actr__signaling *s)
+{
+	return age_ms(s) < s->credential.life_ms;
 }
 
 void signaling_session_begin(struct actr__signaling *s)

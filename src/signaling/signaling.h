@@ -101,6 +101,7 @@ struct actr__signaling_stats {
 	uint64_t undecodable; /* dropped: not an envelope, or one that lacks what it must have */
 	uint64_t strays;      /* dropped: answers nothing, or is for another identity */
 	uint64_t registrations, registrations_refused, renewals;
+	uint64_t resumed; /* of the registrations: those that kept the identity */
 	uint64_t sessions_lost;
 	uint64_t limited; /* answered 429 */
 };

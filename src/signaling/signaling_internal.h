@@ -60,6 +60,8 @@ struct actr__signaling {
 	bool has_id;
 	actr_id id;
 	struct credential credential;
+	bool can_resume;  /* the server said so, and has not refused it since */
+	bool is_resuming; /* in REGISTERING */
 	uint64_t interval_ms, next_ping_ms;
 	unsigned unanswered_pings;
 
@@ -104,6 +106,7 @@ int signaling_take_registration(struct actr__signaling *s,
 				const Actr__RegisterResponse__RegisterOk *ok, int64_t server_ms,
 				actr_id *ret_id, actr_error *err);
 void signaling_credential_clear(struct credential *credential);
+bool signaling_credential_is_good(const struct actr__signaling *s);
 void signaling_session_begin(struct actr__signaling *s);
 /* What is due: heartbeat, renewal, expiry. Arms the timer for what comes next. */
 void signaling_upkeep(struct actr__signaling *s);
