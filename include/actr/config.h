@@ -119,6 +119,10 @@ typedef struct actr_config {
 	const char *websocket_cert_file; /* PEM; required unless listen is loopback */
 	const char *websocket_key_file;
 	uint32_t websocket_after_ms; /* that WebRTC has for itself first: 3,000 */
+
+	/* [system.webrtc]: of a host behind a 1:1 NAT, "PUBLIC" or "PUBLIC/LOCAL"; NULL: by STUN
+	 * only */
+	const char *public_address;
 } actr_config;
 
 #define ACTR_CONFIG_INIT ACTR_SIZED_INIT(actr_config)

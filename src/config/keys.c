@@ -251,6 +251,7 @@ static const struct key keys[] = {
 	{"webrtc", "ice_servers", read_ice_servers, FIELD(ice_servers), 0, 0},
 	{"webrtc", "relay_only", read_bool, FIELD(relay_only), 0, 0},
 	{"webrtc", "port_range", read_ports, FIELD(port_min), 0, 0},
+	{"webrtc", "public_address", read_text, FIELD(public_address), 1, 0},
 	{"webrtc", "data_socket", read_negated, FIELD(no_data_socket), 0, 0},
 	{"webrtc", "max_peers", read_u32, FIELD(max_peers), 1, 1000000},
 	{"observability", "filter_level", read_text, FIELD(log_filter), 1, 0},

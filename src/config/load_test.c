@@ -132,17 +132,18 @@ static void inherited_rules_deny_over_allow(void **st)
 
 static void all_of_our_own_keys_are_read(void **st)
 {
-	actr_config *c = parse(HEAD "[system.mailbox]\ndurability='full'\nmax_messages=5\n"
-				    "max_bytes=6\nsender_percent=7\nmax_attempts=8\n"
-				    "dlq_max_bytes=9\n"
-				    "[system.webrtc]\nrelay_only=true\nport_range=[1, 65535]\n"
-				    "data_socket=false\nmax_peers=10\n"
-				    "[system.storage]\nmailbox_path='m.db'\n"
-				    "[system.observability]\ntracing_endpoint='http://o:4318'\n"
-				    "tracing_service_name='s'\ntracing_sample_ratio=0.25\n"
-				    "[system.loop]\nspin_us=11\n"
-				    "[system.websocket]\nlisten='[::1]:0'\nurl='wss://h/'\n"
-				    "cert_file='/c'\nkey_file='/k'\nafter_ms=12\n");
+	actr_config *c =
+		parse(HEAD "[system.mailbox]\ndurability='full'\nmax_messages=5\n"
+			   "max_bytes=6\nsender_percent=7\nmax_attempts=8\n"
+			   "dlq_max_bytes=9\n"
+			   "[system.webrtc]\nrelay_only=true\nport_range=[1, 65535]\n"
+			   "data_socket=false\nmax_peers=10\npublic_address='203.0.113.5'\n"
+			   "[system.storage]\nmailbox_path='m.db'\n"
+			   "[system.observability]\ntracing_endpoint='http://o:4318'\n"
+			   "tracing_service_name='s'\ntracing_sample_ratio=0.25\n"
+			   "[system.loop]\nspin_us=11\n"
+			   "[system.websocket]\nlisten='[::1]:0'\nurl='wss://h/'\n"
+			   "cert_file='/c'\nkey_file='/k'\nafter_ms=12\n");
 
 	(void)st;
 	assert_int_equal(c->mailbox_durability, ACTR_DURABILITY_FULL);
@@ -156,6 +157,7 @@ static void all_of_our_own_keys_are_read(void **st)
 	assert_int_equal(c->port_max, 65535);
 	assert_true(c->no_data_socket);
 	assert_int_equal(c->max_peers, 10);
+	assert_string_equal(c->public_address, "203.0.113.5");
 	assert_string_equal(c->mailbox_path, "m.db");
 	assert_string_equal(c->tracing_endpoint, "http://o:4318");
 	assert_string_equal(c->tracing_service_name, "s");

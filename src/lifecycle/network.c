@@ -36,6 +36,7 @@ static struct actr__webrtc_options wire_options(struct actr_node *node, const ac
 		.no_data_socket = config->no_data_socket,
 		.port_min = config->port_min,
 		.port_max = config->port_max,
+		.public_address = config->public_address,
 		.ice_servers = config->ice_servers,
 		.ice_server_count = config->ice_server_count,
 	};

@@ -22,7 +22,9 @@ int actr_system_new(const actr_config *config, actr_system **ret_system, actr_er
 	/* Fields that the program's headers did not have yet keep their default, 0. */
 	memcpy(&system->config, config,
 	       config->size < sizeof system->config ? config->size : sizeof system->config);
-	rc = runtime_acquire(&system->runtime, err);
+	rc = actr__webrtc_check_public_address(system->config.public_address, err);
+	if (rc == 0)
+		rc = runtime_acquire(&system->runtime, err);
 	if (rc < 0) {
 		actr__free(system);
 		return rc;

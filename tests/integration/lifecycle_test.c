@@ -238,6 +238,19 @@ static void discovery_gives_ids_nobody_or_the_reason(void **state)
 	server_start("127.0.0.1:0"); /* for teardown */
 }
 
+static void a_system_refuses_a_public_address_that_is_none(void **state)
+{
+	actr_config config = config_of("Caller");
+	actr_error err = ACTR_ERROR_INIT;
+	actr_system *system = NULL;
+
+	(void)state;
+	config.public_address = "example.org";
+	assert_int_equal(actr_system_new(&config, &system, &err), ACTR_E_CONFIG);
+	assert_non_null(strstr(err.message, "got \"example.org\""));
+	assert_null(system);
+}
+
 static void an_actor_that_is_not_visible_is_found_by_nobody_and_called_by_its_id(void **state)
 {
 	actr_workload workload = ACTR_WORKLOAD_INIT;
@@ -344,6 +357,7 @@ int main(void)
 		SERVER_TEST(on_start_may_call_other_actors_and_requests_wait_for_its_end),
 		SERVER_TEST(a_kept_token_may_be_settled_before_its_handler_is_back),
 		SERVER_TEST(discovery_gives_ids_nobody_or_the_reason),
+		cmocka_unit_test(a_system_refuses_a_public_address_that_is_none),
 		SERVER_TEST(an_actor_that_is_not_visible_is_found_by_nobody_and_called_by_its_id),
 		SERVER_TEST(defect_64_a_thread_with_a_stack_of_64_kib_can_do_everything),
 		SERVER_TEST(a_shutdown_closes_the_peers_and_then_unregisters),

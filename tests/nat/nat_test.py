@@ -145,6 +145,12 @@ class Nat(unittest.TestCase):
         self.two_networks(CONE, CONE, ann_also='meta l4proto udp drop')
         self.assertEqual(self.kinds(self.connect(TURN % '', TURN % '?transport=tcp'))[0], 'relay')
 
+    def test_defect_24_a_public_address_that_is_configured_needs_no_stun(self):
+        self.two_networks(CONE, CONE)
+        self.network.forward(2)
+        report = self.connect('public_address = "203.0.113.12/10.2.0.2"', '')
+        self.assertIn('<-> srflx 203.0.113.12:', report['path'])
+
     def test_relay_only_tells_no_address_of_its_own(self):
         self.turn()
         self.two_networks(CONE, CONE)

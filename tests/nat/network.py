@@ -89,6 +89,14 @@ class Network:
         run('ip', '-n', name, 'addr', 'add', f'10.{router}.0.{last}/24', 'dev', 'eth')
         self.plug(name, router)
 
+    def forward(self, router, last=2):
+        """The router's outer address is that of one inner host (a 1:1 NAT); connections from outside may pass."""
+        self.nft(f'router{router}', f'''
+            flush chain inet filter pass
+            add chain ip nat in {{ type nat hook prerouting priority -100; }}
+            add rule ip nat in iifname "outer" meta l4proto udp dnat to 10.{router}.0.{last}
+        ''')
+
     def plug(self, name, router):
         run('ip', '-n', name, 'link', 'set', 'eth', 'up')
         run('ip', '-n', name, 'route', 'add', 'default', 'via', f'10.{router}.0.1')

@@ -27,6 +27,13 @@ int actr__webrtc_engine_new(struct actr__loop *loop, struct actr__webrtc_engine 
 	return 0;
 }
 
+int actr__webrtc_check_public_address(const char *text, actr_error *err)
+{
+	struct actr__mapping mapping;
+
+	return actr__mapping_parse(text, &mapping, err);
+}
+
 struct actr__webrtc_engine *actr__webrtc_engine_free(struct actr__webrtc_engine *engine)
 {
 	if (!engine)

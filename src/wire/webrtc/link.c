@@ -63,6 +63,25 @@ static void open_socket(struct link *link)
 
 /* --- ICE events --- */
 
+/* Lines with what they are for the world outside; the caller's to free, NULL without memory. */
+static char *with_mapped(const struct wire_webrtc *w, const char *lines)
+{
+	char line[ACTR__CANDIDATE_LINE_MAX], mapped[ACTR__CANDIDATE_TEXT_SIZE], *text;
+	struct actr__buf out;
+
+	actr__buf_init(&out, ACTR__SDP_MAX);
+	(void)actr__buf_printf(&out, "%s", lines); /* kept in out.failed */
+	for (size_t size; w->mapping.is_set && *lines; lines += size + (lines[size] != 0)) {
+		size = strcspn(lines, "\n");
+		if (actr__copy_text(line, sizeof line, actr__bytes(lines, size)) &&
+		    actr__mapping_apply(&w->mapping, line, mapped))
+			(void)actr__buf_printf(&out, "%s\n", mapped);
+	}
+	text = out.failed ? NULL : actr__strdup(actr__buf_text(&out));
+	actr__buf_done(&out);
+	return text;
+}
+
 static void on_local(void *owner, const char *ufrag, const char *pwd, const char *candidates)
 {
 	struct link *link = owner;
@@ -70,7 +89,7 @@ static void on_local(void *owner, const char *ufrag, const char *pwd, const char
 
 	link->ufrag = actr__strdup(ufrag);
 	link->pwd = actr__strdup(pwd);
-	link->candidates = actr__strdup(candidates);
+	link->candidates = with_mapped(link->wire, candidates);
 	if (!link->ufrag || !link->pwd || !link->candidates) {
 		(void)ACTR_FAIL(&err, ACTR_E_NOMEM, "cannot keep ICE credentials");
 		actr__webrtc_fail(link->wire, &err);
@@ -83,10 +102,13 @@ static void on_local(void *owner, const char *ufrag, const char *pwd, const char
 static void on_candidate(void *owner, const char *line)
 {
 	struct link *link = owner;
+	char mapped[ACTR__CANDIDATE_TEXT_SIZE];
 
 	if (!line)
 		link->is_gathered = true;
 	actr__webrtc_on_candidate(link->wire, link, line);
+	if (line && actr__mapping_apply(&link->wire->mapping, line, mapped))
+		actr__webrtc_on_candidate(link->wire, link, mapped);
 }
 
 static void on_path(void *owner, const struct actr__ice_path *path)

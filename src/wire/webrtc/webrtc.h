@@ -24,11 +24,15 @@ struct actr__webrtc_options {
 	bool relay_only;
 	bool no_data_socket; /* stay on libnice's data path */
 	uint16_t port_min, port_max;
+	const char *public_address; /* or NULL; one that is not valid counts as none */
 	const actr_ice_server *ice_servers; /* copied */
 	size_t ice_server_count;
 	uint32_t connect_timeout_ms; /* 0: 30,000 */
 	uint32_t recover_timeout_ms; /* 0: 60,000 */
 };
+
+/* ACTR_E_CONFIG for a public address that is not "PUBLIC" or "PUBLIC/LOCAL"; NULL is fine. */
+int actr__webrtc_check_public_address(const char *text, actr_error *err);
 
 /* Begin as offerer: on_signal(OFFER) follows. One reference. */
 int actr__webrtc_dial(struct actr__webrtc_engine *engine, const struct actr__webrtc_options *options,

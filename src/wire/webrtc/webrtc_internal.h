@@ -5,6 +5,7 @@
 #include "wire/webrtc/dtls_internal.h"
 #include "wire/webrtc/ice_internal.h"
 #include "wire/webrtc/ice_server_internal.h"
+#include "wire/webrtc/mapping_internal.h"
 #include "wire/webrtc/sctp_internal.h"
 #include "wire/webrtc/udp_internal.h"
 #include "wire/webrtc/webrtc.h"
@@ -72,6 +73,7 @@ struct wire_webrtc {
 	actr_id self, peer;
 	bool loopback, relay_only, no_data_socket;
 	uint16_t port_min, port_max;
+	struct actr__mapping mapping;
 	actr_ice_server *servers; /* actr__ice_servers_copy() */
 	size_t server_count;
 	uint32_t recover_timeout_ms;

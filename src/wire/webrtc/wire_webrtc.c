@@ -556,6 +556,7 @@ static int new_wire(struct actr__webrtc_engine *engine, const struct actr__webrt
 	w->no_data_socket = options->no_data_socket;
 	w->port_min = options->port_min;
 	w->port_max = options->port_max;
+	(void)actr__mapping_parse(options->public_address, &w->mapping, NULL); /* checked before */
 	w->recover_timeout_ms =
 		options->recover_timeout_ms ? options->recover_timeout_ms : RECOVER_TIMEOUT_MS;
 	w->retry_ms = RETRY_FIRST_MS;
