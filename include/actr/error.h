@@ -40,8 +40,8 @@ extern "C" {
 	X(UNKNOWN_ROUTE, -13, 404, false, "unknown route")                                         \
 	X(ENCODE, -14, 500, false, "cannot be encoded")                                            \
 	X(STATE, -15, 500, false, "not possible in this state")                                    \
-	X(STORAGE, -16, 500, true, "storage failed")                                               \
-	X(NOMEM, -17, 500, true, "out of memory")                                                  \
+	X(STORAGE, -16, 503, true, "storage failed")                                               \
+	X(NOMEM, -17, 503, true, "out of memory")                                                  \
 	X(TOO_LARGE, -18, 400, false, "too large")                                                 \
 	X(FAULT, -19, 400, false, "handler faulted")                                               \
 	X(CONFIG, -20, 500, false, "configuration error")                                          \

@@ -85,6 +85,11 @@ static void every_error_code_has_a_name_and_survives_the_wire(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(roundtrip); i++)
 		assert_int_equal(actr_error_from_wire(actr_error_to_wire(roundtrip[i])),
 				 roundtrip[i]);
+	/* Whether it is worth another try is the same on the other side, for every code. */
+	for (int code = -1; strcmp(actr_error_name(code), "ACTR_E_?"); code--)
+		assert_int_equal(
+			actr_error_retryable(actr_error_from_wire(actr_error_to_wire(code))),
+			actr_error_retryable(code));
 	assert_int_equal(actr_error_to_wire(ACTR_E_UNKNOWN_ROUTE), 404);
 	assert_int_equal(actr_error_from_wire(10002), ACTR_E_TIMEOUT);
 	assert_int_equal(actr_error_from_wire(777), ACTR_E_INTERNAL);

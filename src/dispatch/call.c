@@ -383,6 +383,7 @@ static void start_on_loop(actr_call *call)
 	struct actr__endpoint *ep = call->ref->endpoint;
 	int rc;
 
+	call->begun = true;
 	actr__list_push(&ep->calls, &call->link);
 	count_start(ep, call);
 	call->start_ns = actr__loop_now_ns(ep->loop);
@@ -494,7 +495,9 @@ static void on_cancel_posted(struct actr__task *task)
 {
 	actr_call *call = container_of(task, actr_call, cancel_task);
 
-	fail(call, ACTR_E_CANCELLED, "cancelled");
+	/* One that overtook the start, of another thread or too early, leaves it to that. */
+	if (call->begun)
+		fail(call, ACTR_E_CANCELLED, "cancelled");
 	actr_call_unref(call);
 }
 

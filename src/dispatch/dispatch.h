@@ -122,7 +122,7 @@ struct actr__dispatcher_options {
 };
 
 struct actr__dispatcher_stats {
-	uint64_t dispatched, answered, failed, faulted, expired, unknown_route;
+	uint64_t dispatched, answered, failed, expired, unknown_route;
 	uint32_t in_flight;
 	uint64_t failed_by[ACTR_METRICS_OUTCOMES]; /* [0] is not used */
 	actr_histogram handler_time; /* of one in 64 on the loop, of all on a worker */

@@ -51,6 +51,7 @@ struct actr_call {
 	struct worker_job done_job;
 	atomic_bool cancel_posted;
 
+	bool begun;			/* loop: its start has come there */
 	struct actr__list link;		/* loop: endpoint->calls or ->ended */
 	struct actr__timer timer;	/* loop */
 	uint64_t start_ns, deadline_ns; /* loop */

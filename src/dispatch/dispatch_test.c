@@ -268,6 +268,23 @@ static void defect_19_calls_pending_when_the_peer_is_lost_fail_at_once(void **st
 	outcome_done(&o);
 }
 
+static void a_call_that_was_cancelled_before_its_start_never_leaves(void **state)
+{
+	struct world *w = *state;
+	actr_dest dest = world_dest(B(w));
+	actr_call *call;
+
+	assert_int_equal(actr_call_new(&A(w)->ref, &dest, &world_echo, 0, NULL, &call, NULL, NULL),
+			 0);
+	actr_call_cancel(call);
+	assert_int_equal(actr_call_start(call, NULL, NULL), 0);
+	world_advance(w, 50);
+	assert_int_equal(actr_call_result(call, NULL), ACTR_E_CANCELLED);
+	assert_int_equal(B(w)->handled, 0);
+	assert_int_equal(gate_stats(A(w)).calls_out, 0);
+	actr_call_unref(call);
+}
+
 static void defect_52_a_late_answer_is_dropped_not_executed(void **state)
 {
 	struct world *w = *state;
@@ -679,6 +696,7 @@ int main(void)
 		WORLD_TEST(defect_11_ten_thousand_timeouts_leave_nothing_pending),
 		WORLD_TEST(defect_33_one_deadline_covers_connecting_and_waiting),
 		WORLD_TEST(defect_19_calls_pending_when_the_peer_is_lost_fail_at_once),
+		WORLD_TEST(a_call_that_was_cancelled_before_its_start_never_leaves),
 		WORLD_TEST(defect_52_a_late_answer_is_dropped_not_executed),
 		WORLD_TEST(a_late_answer_of_the_original_is_told_by_its_id),
 		WORLD_TEST(only_the_peer_that_was_asked_can_answer),

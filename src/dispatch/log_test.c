@@ -126,6 +126,7 @@ static void a_failed_handler_is_logged_with_severity_6(void **state)
 static void a_handler_that_finds_itself_broken_is_logged_with_severity_8(void **state)
 {
 	struct world *w = *state;
+	struct actr__dispatcher_stats stats;
 	struct outcome o;
 
 	call(w, &world_fault, &o);
@@ -133,6 +134,8 @@ static void a_handler_that_finds_itself_broken_is_logged_with_severity_8(void **
 		      ACTR_LOG_ERROR, 8, B(w)->last_request_id);
 	assert_int_equal(o.err.wire_code, 400);
 	assert_string_equal(o.err.message, "Handler panicked: index out of range");
+	actr__dispatcher_stats(B(w)->endpoint.local, &stats);
+	assert_int_equal(stats.failed_by[-ACTR_E_FAULT], 1);
 	outcome_done(&o);
 }
 

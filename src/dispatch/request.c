@@ -171,8 +171,6 @@ static void count(struct actr__request *r)
 	}
 	stats->failed++;
 	stats->failed_by[actr__outcome(r->code)]++;
-	if (r->code == ACTR_E_FAULT)
-		stats->faulted++;
 	if (r->code == ACTR_E_UNKNOWN_ROUTE)
 		stats->unknown_route++;
 }

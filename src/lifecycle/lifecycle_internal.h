@@ -159,6 +159,8 @@ actr_state node_peer_state(enum actr__peer_state state);
 
 /* stop.c: loop. */
 void node_stop_on_loop(struct actr_node *node);
+/* on_stop, if on_start has succeeded and it has not run yet. */
+void node_run_on_stop(struct actr_node *node);
 /* Something that the shutdown waits for has come. */
 void node_stop_go_on(struct actr_node *node);
 

@@ -57,8 +57,6 @@ void node_start_failed(struct actr_node *node, const actr_error *why)
 
 static void running(struct actr_node *node)
 {
-	if (node->state != NODE_STARTING)
-		return; /* shut down meanwhile */
 	node->state = NODE_RUNNING;
 	actr__dispatcher_set_mailbox(node->endpoint.local, node->mailbox);
 	atomic_store(&node->given, true);
@@ -76,7 +74,10 @@ static void on_start_hook_done(void *user, int rc)
 		return;
 	}
 	node->stop_hook_due = true;
-	running(node);
+	if (node->state == NODE_STOPPING)
+		node_run_on_stop(node);
+	else
+		running(node);
 }
 
 void node_registered_first(struct actr_node *node)

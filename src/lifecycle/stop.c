@@ -61,18 +61,22 @@ static void on_stop_hook_done(void *user, int rc)
 	(void)rc;
 }
 
-static void stop_handlers(struct actr_node *node)
+void node_run_on_stop(struct actr_node *node)
 {
 	actr_error err = ACTR_ERROR_INIT;
-
 	bool due = node->stop_hook_due;
 
 	node->stop_hook_due = false;
-	node_tell_waiting(node);
 	if (due && node->workload.on_stop &&
 	    actr__dispatcher_hook(node->endpoint.local, "shutdown", run_on_stop, on_stop_hook_done,
 				  node, &err) < 0)
 		ACTR_ERR(8, "internal", "what=on_stop_not_called cause=\"%s\"", err.message);
+}
+
+static void stop_handlers(struct actr_node *node)
+{
+	node_tell_waiting(node);
+	node_run_on_stop(node);
 	node->busy_dispatchers = 1; /* until both are told to stop */
 	wait_at_most(node, HANDLER_GRACE_MS);
 	if (node->endpoint.shell) {

@@ -94,6 +94,7 @@ struct starter {
 	atomic_uint handled;
 	unsigned handled_in_on_start;
 	actr_dest back;
+	actr_ref *ref;
 	int code;
 	char request_id[64];
 	bool had_caller, had_id;
@@ -144,6 +145,99 @@ static void on_start_may_call_other_actors_and_requests_wait_for_its_end(void **
 	assert_int_equal(atomic_load(&starter.handled), 1);
 	assert_null(actr_ref_close(ref));
 	assert_null(actr_ref_close(service));
+}
+
+/* Waits for its turn, and comes back when the workload is stopping. */
+static void *call_while_it_stops(void *arg)
+{
+	struct starter *s = arg;
+
+	s->code = echo(s->ref, &s->back);
+	return NULL;
+}
+
+/* Its own end begins while on_start runs, which succeeds nevertheless. */
+static int end_oneself(void *self, actr_ctx *ctx)
+{
+	struct starter *s = self;
+	pthread_t thread;
+
+	actr_ref_shutdown(actr_ctx_ref(ctx));
+	if (s->back.kind == ACTR_DEST_LOCAL) { /* on a worker */
+		s->ref = actr_ctx_ref(ctx);
+		assert_int_equal(pthread_create(&thread, NULL, call_while_it_stops, s), 0);
+		pthread_join(thread, NULL);
+	}
+	return 0;
+}
+
+static void count_stop(void *self, actr_ctx *ctx)
+{
+	(void)ctx;
+	atomic_fetch_add(&((struct starter *)self)->handled, 1);
+}
+
+static void a_shutdown_in_on_start_still_calls_on_stop_once(void **state)
+{
+	actr_config config = config_of("Caller");
+
+	(void)state;
+	for (int worker = 0; worker < 2; worker++) {
+		actr_workload workload = ACTR_WORKLOAD_INIT;
+		struct starter starter = {.code = 0};
+		actr_error err = ACTR_ERROR_INIT;
+		actr_ref *ref;
+		int rc;
+
+		workload.service = &echo_service;
+		workload.ops = &echo_ops;
+		workload.self = &starter;
+		workload.serial = true;
+		workload.on_start = end_oneself;
+		workload.on_stop = count_stop;
+		if (worker) {
+			workload.executor = ACTR_EXECUTOR_WORKER;
+			starter.back = actr_dest_local;
+		} else {
+			starter.back.kind = ACTR_DEST_SHELL;
+		}
+		rc = try_node(&config, &workload, &ref, &err);
+		assert_int_equal(starter.code, worker ? ACTR_E_UNAVAILABLE : 0);
+		assert_int_equal(rc, worker ? ACTR_E_UNAVAILABLE : 0);
+		if (rc == 0)
+			assert_null(actr_ref_close(ref));
+		assert_int_equal(atomic_load(&starter.handled), 1);
+	}
+}
+
+/* --- a refused start --- */
+
+static void a_refused_start_has_the_servers_words_and_leaves_nothing(void **state)
+{
+	const char *args[] = {"--db", NULL, "--listen", "127.0.0.1:0", NULL};
+	actr_workload workload = ACTR_WORKLOAD_INIT;
+	actr_error err = ACTR_ERROR_INIT;
+	unsigned threads, fds = 0;
+	actr_config config;
+	actr_ref *ref;
+
+	(void)state;
+	assert_int_equal(process_end(&server, SIGTERM), 0);
+	args[1] = temp_file("closed.db", "%s", "");
+	process_start(&server, "actrd", args);
+	config = config_of("Caller");
+	workload.on_start = on_start; /* must not run: it has no state */
+	threads = count_threads();
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(try_node(&config, &workload, &ref, &err),
+				 ACTR_E_PERMISSION_DENIED);
+		assert_null(ref);
+		assert_non_null(strstr(err.message, "realm"));
+		if (i == 0) /* libraries keep what they open once */
+			fds = count_fds();
+	}
+	assert_int_equal(count_threads(), threads);
+	assert_int_equal(count_fds(), fds);
 }
 
 /* --- kept tokens --- */
@@ -355,6 +449,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(on_start_may_call_other_actors_and_requests_wait_for_its_end),
+		SERVER_TEST(a_shutdown_in_on_start_still_calls_on_stop_once),
+		SERVER_TEST(a_refused_start_has_the_servers_words_and_leaves_nothing),
 		SERVER_TEST(a_kept_token_may_be_settled_before_its_handler_is_back),
 		SERVER_TEST(discovery_gives_ids_nobody_or_the_reason),
 		cmocka_unit_test(a_system_refuses_a_public_address_that_is_none),
