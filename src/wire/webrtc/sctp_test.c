@@ -27,6 +27,7 @@ struct end {
 	struct actr__sctp *sctp;
 	bool up, down;
 	unsigned messages, lane_messages[4], writable, packets, out_of_order;
+	unsigned dcep_acks; /* sent */
 	uint64_t bytes;
 	size_t last_size;
 	uint8_t last[65536];
@@ -101,6 +102,20 @@ static void on_writable(void *owner, unsigned lane)
 	((struct end *)owner)->writable++;
 }
 
+/* DATA chunks (RFC 9260 3.3.1) that are a DCEP ACK (RFC 8832 5.2): type 0, 17 bytes, PPID 50, 2. */
+static unsigned count_acks(const uint8_t *packet, size_t size)
+{
+	unsigned count = 0;
+
+	for (size_t at = 12, length; at + 4 <= size; at += (length + 3) & ~(size_t)3) {
+		length = (size_t)packet[at + 2] << 8 | packet[at + 3];
+		assert_true(length >= 4 && at + length <= size);
+		count += packet[at] == 0 && length == 17 && packet[at + 15] == 50 &&
+			 packet[at + 16] == 2;
+	}
+	return count;
+}
+
 static void on_packet(void *owner, const uint8_t *data, size_t size)
 {
 	struct end *e = owner;
@@ -108,6 +123,7 @@ static void on_packet(void *owner, const uint8_t *data, size_t size)
 	struct packet *packet;
 
 	e->packets++;
+	e->dcep_acks += count_acks(data, size);
 	if (p->is_cut || dice(p) < p->loss_percent)
 		return;
 	packet = actr__new0(struct packet);
@@ -385,6 +401,7 @@ static void channels_opened_in_band_and_texts_and_empty_messages_are_understood(
 
 	connect_ends(p);
 	send_raw(&p->a, 1, 50, dcep_open, sizeof dcep_open);
+	assert_int_equal(p->b.dcep_acks, 1);
 	assert_int_equal(p->b.messages, 0);
 	assert_int_equal(p->a.messages, 0); /* the answer is no message either */
 	send_raw(&p->a, 1, 51, "text", 4);
@@ -398,6 +415,7 @@ static void channels_opened_in_band_and_texts_and_empty_messages_are_understood(
 	assert_int_equal(p->b.messages, 2);
 	actr__sctp_stats(p->b.sctp, &stats);
 	assert_int_equal(stats.dropped, 2);
+	assert_int_equal(p->a.dcep_acks, 0);
 	assert_false(p->a.down || p->b.down);
 }
 
