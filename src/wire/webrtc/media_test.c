@@ -530,13 +530,14 @@ static void packets_of_an_ssrc_that_nobody_named_find_their_section_by_mid(void 
 static void packets_before_any_media_are_dropped(void **st)
 {
 	struct world *w = *st;
-	struct actr__wire_stats stats;
+	struct actr__wire_stats before, after;
 	uint8_t packet[200] = {0x80, 96};
 
 	world_connect(w);
+	w->b.wire->ops->stats(w->b.wire, &before); /* the handshake may have dropped some */
 	actr__webrtc_on_datagram(inner(&w->b), packet, sizeof packet);
-	w->b.wire->ops->stats(w->b.wire, &stats);
-	assert_int_equal(stats.packets_dropped, 1);
+	w->b.wire->ops->stats(w->b.wire, &after);
+	assert_int_equal(after.packets_dropped, before.packets_dropped + 1);
 	assert_null(inner(&w->b)->media);
 }
 
