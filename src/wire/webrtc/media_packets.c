@@ -310,6 +310,9 @@ static void on_rtp(struct media *media, uint8_t *data, size_t size)
 		return;
 	}
 	if (actr__rtp_parse(actr__bytes(data, size), media->plan.mid_extension, &header) < 0) {
+		/* Authentic, so SRTP has its stream by now. */
+		if (!find_remote(media, read_u32(data + 8)))
+			remember_stream(media, read_u32(data + 8));
 		media->packets_unknown++;
 		return;
 	}

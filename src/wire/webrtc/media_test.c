@@ -467,9 +467,9 @@ static void tampered_and_repeated_packets_are_counted_and_dropped(void **st)
 }
 
 /* A packet of A for B, with A's key. */
-static void inject(struct world *w, uint32_t ssrc, uint8_t payload_type)
+static void inject_first(struct world *w, uint8_t first, uint32_t ssrc, uint8_t payload_type)
 {
-	uint8_t packet[200] = {0x80, payload_type, 0, 1, 0, 0, 0, 1};
+	uint8_t packet[200] = {first, payload_type, 0, 1, 0, 0, 0, 1};
 	size_t size;
 
 	for (unsigned i = 0; i < 4; i++)
@@ -478,6 +478,11 @@ static void inject(struct world *w, uint32_t ssrc, uint8_t payload_type)
 	size = actr__srtp_protect(inner(&w->a)->media->srtp, packet, 30, false);
 	assert_true(size > 30);
 	actr__webrtc_on_datagram(inner(&w->b), packet, size);
+}
+
+static void inject(struct world *w, uint32_t ssrc, uint8_t payload_type)
+{
+	inject_first(w, 0x80, ssrc, payload_type);
 }
 
 static void streams_of_no_track_are_counted_and_bounded(void **st)
@@ -498,6 +503,25 @@ static void streams_of_no_track_are_counted_and_bounded(void **st)
 	assert_int_equal(media->stream_count, ACTR__MEDIA_STREAMS_MAX);
 	inject(w, 0x10000 + 299, 50);
 	assert_int_equal(media->packets_forged, 1); /* repeated */
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+}
+
+/* SRTP keeps a stream for each of them, whatever is behind the header. */
+static void streams_of_malformed_packets_are_bounded_too(void **st)
+{
+	struct world *w = *st;
+	struct actr__wire_track *track;
+	struct media *media;
+
+	world_connect(w);
+	track = add(&w->a, "camera", ACTR_CODEC_VP8);
+	until(w, a_is_active, 1);
+	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
+	media = inner(&w->b)->media;
+	for (uint32_t i = 0; i < 300; i++)
+		inject_first(w, 0xa0, 0x10000 + i, 50); /* with padding of no bytes */
+	assert_int_equal(media->packets_unknown, 300);
+	assert_int_equal(media->stream_count, ACTR__MEDIA_STREAMS_MAX);
 	deliver(w, &w->a, track, ACTR_CODEC_VP8, 3000);
 }
 
@@ -715,6 +739,7 @@ int main(void)
 		TEST(an_offer_that_got_lost_is_repeated),
 		TEST(tampered_and_repeated_packets_are_counted_and_dropped),
 		TEST(streams_of_no_track_are_counted_and_bounded),
+		TEST(streams_of_malformed_packets_are_bounded_too),
 		TEST(packets_of_an_ssrc_that_nobody_named_find_their_section_by_mid),
 		TEST(packets_before_any_media_are_dropped),
 		TEST(closing_with_tracks_ends_them_without_news),
