@@ -4,10 +4,10 @@
  *
  * In order, a packet goes straight into its frame (frame.c). Behind a gap it waits (waiting.c). A
  * gap is asked for (NACK) once three later packets or 10 ms say that it is no mere reordering, and
- * again after a round trip, which is learned from how long asked packets take. After max_wait_ms
- * the first gap is given up, and so it is when what waits behind it fills its bounds. Then video
- * lacks a key frame: PLI, at once unless one is already coming in, and again until one has come,
- * at first every 500 ms, while packets arrive.
+ * again after a round trip, which is learned from how long asked packets take. After three round
+ * trips, but 250 ms at least and 1 s at most, the first gap is given up, and so it is when what
+ * waits behind it fills its bounds. Then video lacks a key frame: PLI, at once unless one is
+ * already coming in, and again until one has come, at first every 500 ms, while packets arrive.
  *
  * Work that costs a walk over the ring happens at most once a millisecond, so a peer that sends
  * nothing but gaps costs a bounded time. In raw mode nothing waits: each packet is a sample.
@@ -17,6 +17,8 @@
 #include "wire/rtp/waiting_internal.h"
 
 #define MAX_WAIT_MS_NACK   250u
+#define MAX_WAIT_NS_FAR	   (1 * ACTR__NS_PER_S) /* as long as a sender keeps for repeats */
+#define WAIT_ROUND_TRIPS   3u  /* an answer may take two, when the first was lost */
 #define MAX_WAIT_MS_PLAIN  50u /* reordering only */
 #define MAX_BYTES_DEFAULT  (8u * 1024 * 1024)
 #define GAP_MAX		   1024u /* packets: a larger gap is an outage, not worth a repeat */
@@ -36,8 +38,10 @@ struct actr__rtp_receiver {
 	struct actr__frame frame;
 	struct actr__rtp_receiver_stats stats;
 	uint64_t max_wait_ns, rtt_ns;
-	uint64_t walk_ns;      /* next walk; UINT64_MAX while nothing is missing */
-	uint64_t last_walk_ns; /* 0: none yet */
+	bool waits_longer;		/* on a path of long round trips */
+	uint64_t probe, probe_asked_ns; /* last asked packet that was given up; 0: none */
+	uint64_t walk_ns;		/* next walk; UINT64_MAX while nothing is missing */
+	uint64_t last_walk_ns;		/* 0: none yet */
 	/* key frames */
 	bool is_wanted; /* by the application */
 	bool had_pli;
@@ -89,6 +93,7 @@ int actr__rtp_receiver_new(const struct actr__rtp_receiver_options *options,
 	actr__waiting_init(&receiver->waiting,
 			   options->max_bytes ? options->max_bytes : MAX_BYTES_DEFAULT);
 	receiver->max_wait_ns = max_wait_ms * ACTR__NS_PER_MS;
+	receiver->waits_longer = options->nack && !options->max_wait_ms;
 	receiver->rtt_ns = RTT_NS_INITIAL;
 	receiver->walk_ns = UINT64_MAX;
 	receiver->pli_gap_ns = PLI_NS_MIN;
@@ -149,6 +154,12 @@ static void give_up(struct actr__rtp_receiver *receiver)
 
 	while (!actr__waiting_empty(waiting) &&
 	       !actr__waiting_at(waiting, waiting->first)->is_here) {
+		const struct actr__waiting_slot *slot = actr__waiting_at(waiting, waiting->first);
+
+		if (slot->asked) {
+			receiver->probe = waiting->first;
+			receiver->probe_asked_ns = slot->first_asked_ns;
+		}
 		actr__waiting_pop(waiting);
 		count++;
 	}
@@ -195,12 +206,44 @@ static void make_room(struct actr__rtp_receiver *receiver, uint64_t extended, si
 	}
 }
 
-/* How long an asked packet took; twice asked, it is not known which request it answers. */
+/*
+ * How long an asked packet took, since it was asked for first: too long when that request or its
+ * answer was lost. So the estimate falls faster than it rises.
+ */
 static void learn_round_trip(struct actr__rtp_receiver *receiver,
 			     const struct actr__waiting_slot *slot, uint64_t now_ns)
 {
-	if (slot->asked == 1)
-		receiver->rtt_ns = (receiver->rtt_ns * 7 + (now_ns - slot->asked_ns)) / 8;
+	uint64_t took_ns = now_ns - slot->first_asked_ns;
+
+	if (!slot->asked)
+		return;
+	if (took_ns < receiver->rtt_ns)
+		receiver->rtt_ns -= (receiver->rtt_ns - took_ns) / 4;
+	else
+		receiver->rtt_ns += (took_ns - receiver->rtt_ns) / 16;
+}
+
+/* An answer that was not waited for tells that the round trip is longer than believed. */
+static void learn_from_late(struct actr__rtp_receiver *receiver, uint64_t extended, uint64_t now_ns)
+{
+	uint64_t took_ns = now_ns - receiver->probe_asked_ns;
+
+	if (!receiver->probe || extended != receiver->probe)
+		return;
+	receiver->probe = 0;
+	if (took_ns > MAX_WAIT_NS_FAR)
+		took_ns = MAX_WAIT_NS_FAR;
+	if (took_ns > receiver->rtt_ns)
+		receiver->rtt_ns = took_ns;
+}
+
+static uint64_t wait_ns(const struct actr__rtp_receiver *receiver)
+{
+	uint64_t far_ns = receiver->rtt_ns * WAIT_ROUND_TRIPS;
+
+	if (!receiver->waits_longer || far_ns < receiver->max_wait_ns)
+		return receiver->max_wait_ns;
+	return far_ns > MAX_WAIT_NS_FAR ? MAX_WAIT_NS_FAR : far_ns;
 }
 
 /* Looks at the ring no later than at `due_ns`, but not more than once in WALK_NS_MIN. */
@@ -243,6 +286,7 @@ static void input_in_order(struct actr__rtp_receiver *receiver, uint64_t extende
 	make_room(receiver, extended, packet->payload.size);
 	if (extended < waiting->first) {
 		receiver->stats.late++;
+		learn_from_late(receiver, extended, now_ns);
 	} else if (extended > waiting->first) {
 		if (!wait_for_others(receiver, extended, packet, now_ns))
 			actr__source_forget(&receiver->source, extended);
@@ -336,6 +380,8 @@ static void ask(struct actr__rtp_receiver *receiver, uint64_t now_ns)
 			pairs++;
 			pair = i;
 		}
+		if (!slot->asked)
+			slot->first_asked_ns = now_ns;
 		slot->asked_ns = now_ns;
 		if (slot->asked < UINT8_MAX)
 			slot->asked++;
@@ -355,15 +401,13 @@ static void walk(struct actr__rtp_receiver *receiver, uint64_t now_ns)
 	receiver->walk_ns = UINT64_MAX;
 	receiver->last_walk_ns = now_ns;
 	while (!actr__waiting_empty(waiting) &&
-	       now_ns - actr__waiting_at(waiting, waiting->first)->since_ns >=
-		       receiver->max_wait_ns)
+	       now_ns - actr__waiting_at(waiting, waiting->first)->since_ns >= wait_ns(receiver))
 		give_up(receiver);
 	if (actr__waiting_empty(waiting))
 		return;
 	if (receiver->options.nack)
 		ask(receiver, now_ns);
-	walk_at(receiver,
-		actr__waiting_at(waiting, waiting->first)->since_ns + receiver->max_wait_ns);
+	walk_at(receiver, actr__waiting_at(waiting, waiting->first)->since_ns + wait_ns(receiver));
 }
 
 static bool lacks_key(const struct actr__rtp_receiver *receiver)
@@ -426,6 +470,7 @@ void actr__rtp_receiver_input(struct actr__rtp_receiver *receiver,
 	}
 	if (verdict == ACTR__SOURCE_RESTART) {
 		give_up_all(receiver);
+		receiver->probe = 0;
 		actr__frame_restart(&receiver->frame);
 	}
 	if (verdict == ACTR__SOURCE_RESTART || !receiver->waiting.first)

@@ -73,7 +73,7 @@ struct actr__rtp_sender_options {
 	void *user;
 };
 
-#define ACTR__RTP_TAIL 144u /* SRTP_MAX_TRAILER_LEN of libsrtp2 */
+#define ACTR__RTP_TAIL 148u /* SRTP_MAX_TRAILER_LEN of libsrtp2, and SRTCP's index */
 
 int actr__rtp_sender_new(const struct actr__rtp_sender_options *options,
 			 struct actr__rtp_sender **ret_sender, actr_error *err);
@@ -112,9 +112,12 @@ struct actr__rtp_receiver_options {
 	uint32_t local_ssrc; /* of our reports */
 	const char *cname;
 	bool nack, pli; /* what the sender understands (a=rtcp-fb) */
-	uint32_t
-		max_wait_ms; /* for a missing packet, then it is given up; 0: 250, or 50 if !nack */
-	size_t max_bytes;    /* that wait for missing ones; 0: 8 MiB */
+	/*
+	 * For a missing packet, then it is given up. 0: three round trips, at least 250 and at
+	 * most 1,000; or 50 if !nack.
+	 */
+	uint32_t max_wait_ms;
+	size_t max_bytes; /* that wait for missing ones; 0: 8 MiB */
 	/* A whole sample, in order. Borrowed for the time of the call; track_id is NULL. */
 	void (*on_sample)(void *user, const actr_sample *sample);
 	/* RTCP to send, as in the sender. */

@@ -11,7 +11,7 @@ struct actr__waiting_slot {
 	uint32_t size, timestamp;
 	bool is_here, marker;
 	uint8_t asked; /* times; of a missing one */
-	uint64_t since_ns, asked_ns;
+	uint64_t since_ns, first_asked_ns, asked_ns;
 };
 
 /* Sequence numbers first to end - 1; `first` is always missing, unless the ring is empty. */
