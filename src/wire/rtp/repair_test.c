@@ -50,6 +50,44 @@ static void with_10_percent_loss_all_frames_arrive(void **state)
 	frames_survive(ACTR_CODEC_H264, 100);
 }
 
+/* Loss, reordering and copies at once; what is delivered is compared byte for byte. */
+static void a_path_is_bad_in_every_way(actr_codec codec, size_t size)
+{
+	struct world *w = world_new(codec, ACTR__RTP_PAYLOAD_FORMAT, true, true);
+	struct actr__rtp_sender_stats sent;
+	struct actr__rtp_receiver_stats got;
+
+	w->expected = frame_bytes;
+	w->expected_size = make_sample(codec, frame_bytes, size, true);
+	send_sample(w, frame_bytes, w->expected_size, 0); /* tells where it begins */
+	w->loss_per_1000 = w->reorder_per_1000 = w->copy_per_1000 = 50;
+	for (unsigned i = 1; i <= 300; i++) {
+		send_sample(w, frame_bytes, w->expected_size, i * 3000);
+		advance(w, 20);
+	}
+	w->loss_per_1000 = 0;
+	send_sample(w, frame_bytes, w->expected_size, 301 * 3000);
+	advance(w, 1000);
+	actr__rtp_sender_stats(w->sender, &sent);
+	actr__rtp_receiver_stats(w->receiver, &got);
+	assert_int_equal(sent.samples, 302);
+	assert_int_equal(w->samples, 302);
+	assert_int_equal(got.samples, w->samples);
+	assert_int_equal(got.lost, w->lost_packets);
+	assert_int_equal(got.packets - got.duplicates + got.lost - got.late, sent.packets);
+	assert_int_equal(got.malformed, 0);
+	assert_true(got.duplicates > 0 && sent.resent > 0);
+	world_free(w);
+}
+
+static void loss_reordering_and_copies_together_are_repaired(void **state)
+{
+	(void)state;
+	a_path_is_bad_in_every_way(ACTR_CODEC_VP8, 20000);
+	a_path_is_bad_in_every_way(ACTR_CODEC_H264, 20000);
+	a_path_is_bad_in_every_way(ACTR_CODEC_OPUS, 200);
+}
+
 static void a_key_frame_of_1_megabyte_is_repaired(void **state)
 {
 	struct world *w = world_new(ACTR_CODEC_H264, ACTR__RTP_PAYLOAD_FORMAT, true, true);
@@ -336,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(with_1_percent_loss_all_frames_arrive),
 		cmocka_unit_test(with_10_percent_loss_all_frames_arrive),
+		cmocka_unit_test(loss_reordering_and_copies_together_are_repaired),
 		cmocka_unit_test(a_key_frame_of_1_megabyte_is_repaired),
 		cmocka_unit_test(a_long_round_trip_is_learned_and_waited_for),
 		cmocka_unit_test(reordered_packets_cost_no_repeat),
