@@ -10,6 +10,8 @@
  */
 #include "wire/rtp/frame_internal.h"
 
+#define KEPT_MAX (256u * 1024u) /* bytes */
+
 void actr__frame_init(struct actr__frame *frame)
 {
 	actr__buf_init(&frame->data, ACTR_SAMPLE_MAX);
@@ -83,6 +85,16 @@ static bool is_first(const struct actr__frame *frame, bool has_begun, bool has_g
 	return has_begun || frame->piece.begins != ACTR__BEGINS_NOT;
 }
 
+/* A large one, as a key frame is, does not stay allocated. */
+static void forget_data(struct actr__frame *frame)
+{
+	if (frame->data.capacity > KEPT_MAX) {
+		actr__buf_done(&frame->data);
+		actr__buf_init(&frame->data, ACTR_SAMPLE_MAX);
+	}
+	actr__buf_clear(&frame->data);
+}
+
 static void input_video(struct actr__frame *frame, const struct actr__rtp_header *packet)
 {
 	bool has_gap = frame->has_gap, has_begun = frame->has_begun, is_new;
@@ -98,7 +110,7 @@ static void input_video(struct actr__frame *frame, const struct actr__rtp_header
 		frame->is_broken = false;
 		frame->timestamp = packet->timestamp;
 		frame->piece = (struct actr__rtp_piece){.begins = ACTR__BEGINS_NOT};
-		actr__buf_clear(&frame->data);
+		forget_data(frame);
 	}
 	if (!frame->is_broken) {
 		rc = unpack(frame, packet->payload);

@@ -91,7 +91,8 @@ int actr__rtp_receiver_new(const struct actr__rtp_receiver_options *options,
 	actr__frame_init(&receiver->frame);
 	actr__source_init(&receiver->source, actr__rtp_clock_rate(options->codec));
 	actr__waiting_init(&receiver->waiting,
-			   options->max_bytes ? options->max_bytes : MAX_BYTES_DEFAULT);
+			   options->max_bytes ? options->max_bytes : MAX_BYTES_DEFAULT,
+			   options->budget);
 	receiver->max_wait_ns = max_wait_ms * ACTR__NS_PER_MS;
 	receiver->waits_longer = options->nack && !options->max_wait_ms;
 	receiver->rtt_ns = RTT_NS_INITIAL;

@@ -314,10 +314,12 @@ static void a_frame_that_never_ends_is_dropped(void **state)
 {
 	static uint8_t payload[60000];
 	struct world *w;
+	long before;
 
 	(void)state;
 	count_memory();
 	w = world_new(ACTR_CODEC_VP8, ACTR__RTP_PAYLOAD_FORMAT, true, true);
+	before = live_bytes;
 	for (uint16_t i = 0; i < 1000; i++) {
 		payload[0] = i ? 0 : 0x10;
 		input(w, i, 7, false, actr__bytes(payload, sizeof payload));
@@ -328,6 +330,7 @@ static void a_frame_that_never_ends_is_dropped(void **state)
 	assert_int_equal(stats_of(w).malformed, 1);
 	input(w, 1001, 8, true, BYTES(0x10, 1));
 	assert_int_equal(w->samples, 1);
+	assert_true(live_bytes < before + 512 * 1024); /* it has given its memory back */
 	world_free(w);
 	actr_set_allocator(NULL);
 }
@@ -350,6 +353,35 @@ static void what_waits_is_bounded_in_bytes(void **state)
 	assert_int_equal(stats_of(w).lost, 1);
 	world_free(w);
 	actr_set_allocator(NULL);
+}
+
+static void what_waits_is_bounded_in_bytes_for_all_that_share_a_budget(void **state)
+{
+	static uint8_t payload[60000] = {0x10};
+	struct actr__rtp_budget budget = {.max_bytes = 1024 * 1024};
+	struct world *a, *b;
+
+	(void)state;
+	world_budget = &budget;
+	a = world_new(ACTR_CODEC_OPUS, ACTR__RTP_PAYLOAD_FORMAT, true, true);
+	b = world_new(ACTR_CODEC_OPUS, ACTR__RTP_PAYLOAD_FORMAT, true, true);
+	world_budget = NULL;
+	input(a, 0, 0, true, BYTES(0x78));
+	input(b, 0, 0, true, BYTES(0x78));
+	for (uint16_t i = 2; i < 12; i++) {
+		input(a, i, i, true, actr__bytes(payload, sizeof payload));
+		assert_true(budget.bytes <= budget.max_bytes);
+	}
+	for (uint16_t i = 2; i < 12; i++) {
+		input(b, i, i, true, actr__bytes(payload, sizeof payload));
+		assert_true(budget.bytes <= budget.max_bytes);
+	}
+	assert_int_equal(a->samples, 1); /* still waits */
+	assert_int_equal(b->samples, 11);
+	assert_int_equal(stats_of(b).lost, 1);
+	world_free(a);
+	world_free(b);
+	assert_int_equal(budget.bytes, 0);
 }
 
 /* Numbers, timestamps, markers, payloads by chance: nothing but bounds to check. */
@@ -477,6 +509,7 @@ int main(void)
 		cmocka_unit_test(gaps_everywhere_cost_bounded_memory_and_time),
 		cmocka_unit_test(a_frame_that_never_ends_is_dropped),
 		cmocka_unit_test(what_waits_is_bounded_in_bytes),
+		cmocka_unit_test(what_waits_is_bounded_in_bytes_for_all_that_share_a_budget),
 		cmocka_unit_test(noise_is_survived),
 		cmocka_unit_test(each_allocation_may_fail),
 		cmocka_unit_test(a_receiver_without_memory_is_not_made),

@@ -105,6 +105,10 @@ void actr__rtp_sender_stats(const struct actr__rtp_sender *sender,
 
 struct actr__rtp_receiver;
 
+struct actr__rtp_budget {
+	size_t bytes, max_bytes;
+};
+
 struct actr__rtp_receiver_options {
 	actr_codec codec;
 	enum actr__rtp_mode mode;
@@ -118,6 +122,8 @@ struct actr__rtp_receiver_options {
 	 */
 	uint32_t max_wait_ms;
 	size_t max_bytes; /* that wait for missing ones; 0: 8 MiB */
+	/* Or NULL: bounds what waits in all receivers that share it. */
+	struct actr__rtp_budget *budget;
 	/* A whole sample, in order. Borrowed for the time of the call; track_id is NULL. */
 	void (*on_sample)(void *user, const actr_sample *sample);
 	/* RTCP to send, as in the sender. */

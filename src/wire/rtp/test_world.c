@@ -86,6 +86,8 @@ static void on_sample(void *user, const actr_sample *sample)
 	}
 }
 
+struct actr__rtp_budget *world_budget;
+
 struct world *world_new(actr_codec codec, enum actr__rtp_mode mode, bool nack, bool pli)
 {
 	struct world *w = calloc(1, sizeof *w);
@@ -100,7 +102,8 @@ struct world *world_new(actr_codec codec, enum actr__rtp_mode mode, bool nack, b
 						   .on_key_frame = on_key_frame,
 						   .on_report = on_report,
 						   .user = w};
-	struct actr__rtp_receiver_options receiving = {.codec = codec,
+	struct actr__rtp_receiver_options receiving = {.budget = world_budget,
+						       .codec = codec,
 						       .mode = mode,
 						       .ssrc = 0x11223344,
 						       .local_ssrc = 0x55667788,

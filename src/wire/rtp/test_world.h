@@ -48,6 +48,7 @@ struct world {
 	uint8_t last_data[SAMPLE_MAX];
 };
 
+extern struct actr__rtp_budget *world_budget; /* of receivers made from now on; NULL: none */
 struct world *world_new(actr_codec codec, enum actr__rtp_mode mode, bool nack, bool pli);
 void world_free(struct world *w);
 int64_t wall_ms(const struct world *w);

@@ -20,9 +20,12 @@ struct actr__waiting {
 	size_t capacity;
 	uint64_t first, end; /* extended */
 	size_t bytes, max_bytes;
+	struct actr__rtp_budget *budget;
 };
 
-void actr__waiting_init(struct actr__waiting *waiting, size_t max_bytes);
+/* budget: shared with others, or NULL. */
+void actr__waiting_init(struct actr__waiting *waiting, size_t max_bytes,
+			struct actr__rtp_budget *budget);
 void actr__waiting_done(struct actr__waiting *waiting);
 /* Empties it; `first` is the next number expected. */
 void actr__waiting_reset(struct actr__waiting *waiting, uint64_t first);

@@ -50,6 +50,7 @@ struct media {
 	bool is_up, has_srtp_failed;
 	struct actr__srtp *srtp;
 	uint32_t local_ssrc;				     /* of reports of our receivers */
+	struct actr__rtp_budget budget;			     /* of all receivers */
 	struct media_remote remotes[ACTR__SDP_SECTIONS_MAX]; /* by section */
 	uint32_t streams[ACTR__MEDIA_STREAMS_MAX];	     /* a ring, the oldest is forgotten */
 	size_t stream_count, stream_next;

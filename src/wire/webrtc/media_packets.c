@@ -10,7 +10,8 @@
  */
 #include "wire/webrtc/media_internal.h"
 
-#define MID_WRITTEN_MAX 16u /* bytes; a longer one is not repeated in packets (RFC 8285 4.2) */
+#define WAITING_BYTES_MAX (16u << 20) /* of all tracks of a peer, for packets that are missing */
+#define MID_WRITTEN_MAX	  16u /* bytes; a longer one is not repeated in packets (RFC 8285 4.2) */
 
 static uint32_t read_u32(const uint8_t *p)
 {
@@ -259,6 +260,7 @@ static bool begin_receiver(struct media_remote *r, const struct actr__plan_secti
 		.cname = media->plan.cname,
 		.nack = s->feedback[codec] & ACTR__SDP_NACK,
 		.pli = s->feedback[codec] & ACTR__SDP_PLI,
+		.budget = &media->budget,
 		.on_sample = on_sample,
 		.on_packet = on_remote_packet,
 		.user = r,
@@ -412,6 +414,7 @@ static void on_tick(struct actr__timer *timer)
 void actr__media_init_packets(struct media *media)
 {
 	actr__timer_init(&media->tick, on_tick);
+	media->budget.max_bytes = WAITING_BYTES_MAX;
 	for (size_t i = 0; i < ACTR__SDP_SECTIONS_MAX; i++)
 		media->remotes[i].media = media;
 }
