@@ -185,6 +185,47 @@ static void a_token_never_settled_fails_at_the_deadline_of_its_request(void **st
 	outcome_done(&o);
 }
 
+static void every_request_is_settled_in_the_mailbox_however_it_ends(void **state)
+{
+	const actr_method *methods[] = {&world_echo, &world_fail, &world_fault};
+	struct world *w = *state;
+	struct actr__mailbox_stats stats;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(methods); i++) {
+		struct outcome o;
+
+		world_call(A(w), world_dest(B(w)), methods[i], "x", 0, &o);
+		world_advance(w, 20);
+		assert_int_equal(o.done, 1);
+		outcome_done(&o);
+		actr__mailbox_stats(B(w)->mailbox, &stats);
+		assert_int_equal(stats.acked_total, i + 1);
+		assert_int_equal(stats.queued + stats.in_flight, 0);
+	}
+}
+
+static void a_request_whose_caller_has_given_up_is_not_handled_any_more(void **state)
+{
+	struct world *w = *state;
+	struct actr__dispatcher_stats stats;
+	struct outcome o[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		world_call(A(w), world_dest(B(w)), &world_keep, "k", i == 2 ? 100 : 10000, &o[i]);
+	world_advance(w, 200);
+	expect_failure(&o[2], ACTR_E_TIMEOUT);
+	assert_int_equal(actr_reply_send(B(w)->kept[0]), 0);
+	world_advance(w, 50);
+	assert_int_equal(B(w)->handled, 2);
+	actr__dispatcher_stats(B(w)->endpoint.local, &stats);
+	assert_int_equal(stats.expired, 1);
+	assert_int_equal(actr_reply_send(B(w)->kept[1]), 0);
+	B(w)->kept_count = 0;
+	world_advance(w, 50);
+	for (unsigned i = 0; i < 3; i++)
+		outcome_done(&o[i]);
+}
+
 static void open_tokens_are_bounded_and_the_rest_waits(void **state)
 {
 	struct world *w = *state;
@@ -691,6 +732,8 @@ int main(void)
 		WORLD_TEST(defect_48_codes_are_the_same_in_process_and_across),
 		WORLD_TEST(a_kept_token_does_not_stop_the_actor),
 		WORLD_TEST(a_token_never_settled_fails_at_the_deadline_of_its_request),
+		WORLD_TEST(every_request_is_settled_in_the_mailbox_however_it_ends),
+		NARROW_TEST(a_request_whose_caller_has_given_up_is_not_handled_any_more),
 		NARROW_TEST(open_tokens_are_bounded_and_the_rest_waits),
 		WORLD_TEST(defect_12_the_timeout_of_a_call_in_process_is_honoured),
 		WORLD_TEST(defect_11_ten_thousand_timeouts_leave_nothing_pending),

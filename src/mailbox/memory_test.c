@@ -161,6 +161,24 @@ static void past_high_water_one_sender_cannot_shut_out_the_others(void **state)
 	}
 }
 
+static void past_high_water_a_sender_of_large_mail_has_its_share_of_bytes(void **state)
+{
+	struct owner *o = *state;
+	struct actr__mailbox *m = open_default(o);
+	struct actr__mailbox_stats stats;
+
+	assert_int_equal(submit(m, "x", 1, ACTR__MAIL_NORMAL), 0);
+	actr__mailbox_stats(m, &stats); /* what one costs */
+	actr__mailbox_free(m);
+	m = open_with(o, (struct actr__mailbox_options){.max_bytes = stats.bytes * 100});
+	for (unsigned i = 0; i < 80; i++)
+		assert_int_equal(submit(m, "x", 1, ACTR__MAIL_NORMAL), 0);
+	assert_int_equal(submit(m, "x", 1, ACTR__MAIL_NORMAL), ACTR_E_RESOURCE_EXHAUSTED);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(submit(m, "x", 2, ACTR__MAIL_NORMAL), 0);
+	assert_int_equal(submit(m, "x", 2, ACTR__MAIL_NORMAL), ACTR_E_RESOURCE_EXHAUSTED);
+}
+
 static void high_water_is_told_when_reached_and_when_left(void **state)
 {
 	struct owner *o = *state;
@@ -350,6 +368,7 @@ int main(void)
 		T(a_full_mailbox_refuses_and_says_so),
 		T(bytes_are_a_quota_too),
 		T(past_high_water_one_sender_cannot_shut_out_the_others),
+		T(past_high_water_a_sender_of_large_mail_has_its_share_of_bytes),
 		T(high_water_is_told_when_reached_and_when_left),
 		T(many_senders_come_and_go_without_growth),
 		T(a_buried_mail_keeps_all_fields_of_the_page),
